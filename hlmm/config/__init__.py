@@ -1,0 +1,1 @@
+"""Composition, validation and provenance of the run config."""

@@ -1,0 +1,1 @@
+"""The venue's protocol: pure bytes and words, thin I/O in `rest` and `socket`."""

@@ -1,0 +1,1 @@
+"""Pure mathematics on floats; knows no orders."""

@@ -1,0 +1,1 @@
+"""The only clocks, files, sockets and processes."""

@@ -1,0 +1,1 @@
+"""The simulated Hyperliquid: a pure exchange and a thin server."""

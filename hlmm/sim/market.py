@@ -1,0 +1,82 @@
+"""The seam between the simulated exchange and a coin's market: what any order book must do, whoever trades in it.
+
+`sim.matching.MatchingBook` with `sim.traders` (synthetic) and `sim.tape.TapeMarket` (recorded) implement it.
+"""
+
+from __future__ import annotations
+
+from typing import Final, Protocol
+
+import msgspec
+
+from hlmm.types import Instrument, Ms, Oid, Px, Side, Sz, Tif
+
+BACKGROUND: Final = -1
+"""Owner of every order that belongs to no account of the exchange."""
+
+
+class Match(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """One execution at the resting order's price. Owners are account indices or `BACKGROUND`."""
+
+    px: Px
+    sz: Sz
+    aggressor: Side
+    maker_oid: Oid
+    taker_oid: Oid
+    maker_owner: int
+    taker_owner: int
+    maker_left: Sz
+
+
+class Placement(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """What became of one new order.
+
+    `crossed` says an Alo order would have matched and was refused. `self_traded` lists the owner's own resting
+    orders that were cancelled instead of trading with it. `resting_sz` is what rests (0 for Ioc).
+    """
+
+    matches: tuple[Match, ...] = ()
+    self_traded: tuple[Oid, ...] = ()
+    resting_sz: Sz = Sz(0)
+    crossed: bool = False
+
+
+class BookLevel(msgspec.Struct, frozen=True, gc=False):
+    """One aggregated level: price, size, number of orders."""
+
+    px: Px
+    sz: Sz
+    count: int
+
+
+class Market(Protocol):
+    """One coin: its book, its background traders, its oracle. Pure: time is an argument, randomness is seeded."""
+
+    instrument: Instrument
+
+    def place(self, oid: Oid, owner: int, side: Side, px: Px, sz: Sz, tif: Tif) -> Placement:
+        """Match, then rest (Gtc, Alo). The caller has checked grid, notional and margin."""
+
+    def cancel(self, oid: Oid) -> Sz | None:
+        """Remove a resting order; its remaining size, or None when there is none."""
+
+    def shrink(self, oid: Oid, sz: Sz) -> None:
+        """Reduce a resting order's remaining size in place, keeping its queue position."""
+
+    def step(self, now: Ms) -> tuple[Match, ...]:
+        """Let the background trade for one block ending at `now`; every execution, ours or not, in order."""
+
+    def bids(self, depth: int) -> tuple[BookLevel, ...]:
+        """Best first, account orders included, at most `depth` levels."""
+
+    def asks(self, depth: int) -> tuple[BookLevel, ...]:
+        """Best first, account orders included, at most `depth` levels."""
+
+    def oracle_px(self, now: Ms) -> Px:
+        """Oracle price; valid from the start."""
+
+    def last_px(self) -> Px | None:
+        """Price of the last execution."""
+
+    def horizon(self) -> Ms | None:
+        """Venue time at which the market ends (a tape's last message), or None."""
