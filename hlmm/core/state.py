@@ -1,0 +1,143 @@
+"""The engine's state: one writer per part, everyone else reads."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING, Final
+
+from hlmm.core.account import Ledger
+from hlmm.core.book import CoinBook
+from hlmm.core.budget import Budget
+from hlmm.core.orders import OrderStore
+from hlmm.core.quoting import Quoter
+from hlmm.core.view import Phase
+from hlmm.types import NS_PER_S, Coin, Ns, Side
+
+if TYPE_CHECKING:
+    from hlmm.core.commands import Alarm, Decision
+    from hlmm.core.events import OrderFilled
+    from hlmm.core.settings import CoinConfig, EngineConfig
+    from hlmm.types import Instrument, Ms, Oid, Sz
+
+EARLY_FILLS_MAX: Final = 5000
+"""Fills kept until the first account snapshot tells which of them it already holds."""
+
+
+class CoinState:
+    """One coin: its market, its quoter, and what was last decided."""
+
+    def __init__(self, config: CoinConfig) -> None:
+        """Start knowing nothing of the market."""
+        self.config = config
+        self.coin = Coin(config.coin)
+        self.instrument: Instrument | None = None
+        self.book = CoinBook()
+        self.quoter = Quoter(config)
+        self.burst: deque[tuple[Ns, Side]] = deque()
+        self.decision: Decision | None = None
+        self.reason = "starting"
+        self.is_two_sided = False
+        self.first_two_sided_ts: Ns | None = None
+        self.two_sided_ns = 0
+        self.drift_reads = 0
+
+    def burst_fills(self, ts: Ns) -> int:
+        """Own fills within the burst window on the side that has more."""
+        horizon = ts - self.config.limits.fill_burst_window_s * NS_PER_S
+        while self.burst and self.burst[0][0] < horizon:
+            self.burst.popleft()
+        bids = sum(side is Side.BID for _, side in self.burst)
+        return max(bids, len(self.burst) - bids)
+
+    def count_uptime(self, elapsed_ns: int, now: Ns, *, two_sided: bool) -> None:
+        """Add the time since the last event to the side it belongs to; the clock starts at the first two-sided quote."""
+        if self.first_two_sided_ts is not None and self.is_two_sided:
+            self.two_sided_ns += elapsed_ns
+        if two_sided and self.first_two_sided_ts is None:
+            self.first_two_sided_ts = now
+        self.is_two_sided = two_sided
+
+    def uptime_frac(self, now: Ns) -> float:
+        """Share of time with quotes on both sides since the first such moment; 0 before it."""
+        if self.first_two_sided_ts is None or now <= self.first_two_sided_ts:
+            return 0.0
+        return self.two_sided_ns / (now - self.first_two_sided_ts)
+
+
+class Gate:
+    """What must be known before the first quote, and again after every reconnect. Fail closed."""
+
+    NEEDS: Final = ("connection", "instruments", "account", "open_orders", "fees", "budget", "signer")
+
+    def __init__(self) -> None:
+        """Start with everything missing."""
+        self._have: dict[str, bool] = dict.fromkeys(self.NEEDS, False)
+
+    def confirm(self, need: str) -> None:
+        """This fact has arrived from the venue. Args: need, one of `NEEDS`."""
+        assert need in self._have, need
+        self._have[need] = True
+
+    def lose_connection(self) -> None:
+        """Forget what may have changed while nobody listened."""
+        for need in ("connection", "account", "open_orders"):
+            self._have[need] = False
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """What is still unknown, in order; empty when quoting may start."""
+        return tuple(need for need, known in self._have.items() if not known)
+
+
+class EngineState:
+    """Everything the engine knows."""
+
+    def __init__(self, config: EngineConfig, run_tag: int) -> None:
+        """Start before the venue has said anything. Args: run_tag, 48 bits, unique per run."""
+        self.config = config
+        self.coins: dict[Coin, CoinState] = {Coin(coin.coin): CoinState(coin) for coin in config.coins}
+        self.orders = OrderStore(run_tag)
+        self.ledger = Ledger()
+        self.budget = Budget(config.budget)
+        self.gate = Gate()
+        self.ts = Ns(0)
+        self.phase = Phase.STARTING
+        self.stop_reason = ""
+        self.halt_reason = ""
+        self.maker_bps: float | None = None
+        self.alarms: list[Alarm] = []
+        self.rejects: deque[Ns] = deque()
+        self.out_of_sync = ""
+        self.early_fills: deque[OrderFilled] = deque(maxlen=EARLY_FILLS_MAX)
+        self.recent_fills: deque[tuple[Ms, Coin, Sz]] = deque(maxlen=EARLY_FILLS_MAX)
+        self.foreign: dict[Oid, Coin] = {}
+        self.quarantined = 0
+        self.sync_ts = Ns(0)
+        self.budget_ts = Ns(0)
+        self.fills_ts = Ns(0)
+        self.resync_after: Ns | None = None
+        self.confirm_ts: Ns | None = None
+        self.confirmed_orders = False
+        self.confirmed_account = False
+
+    @property
+    def is_stopping(self) -> bool:
+        """Whether a stop or halt has begun; nothing is placed from then on."""
+        return self.phase not in (Phase.STARTING, Phase.TRADING)
+
+    @property
+    def is_done(self) -> bool:
+        """Whether the stop is complete and the venue confirmed that nothing of ours rests."""
+        return self.phase in (Phase.STOPPED, Phase.HALTED)
+
+    def count_rejects(self) -> int:
+        """Refused orders within the window."""
+        horizon = self.ts - self.config.risk.rejects_window_s * NS_PER_S
+        while self.rejects and self.rejects[0] < horizon:
+            self.rejects.popleft()
+        return len(self.rejects)
+
+    def lose_sync(self, why: str) -> None:
+        """The venue and we disagree: pull until a fresh read of orders, account and fills agrees again."""
+        self.out_of_sync = why
+        self.resync_after = None
