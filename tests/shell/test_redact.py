@@ -8,7 +8,7 @@ import logging
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hlmm.shell.redact import Redactor, RedactingFormatter, redact, renderings
+from hlmm.shell.redact import RedactingFormatter, Redactor, redact, renderings
 
 KEYS = st.binary(min_size=32, max_size=32).filter(lambda key: key[0] > 0)
 
@@ -46,13 +46,15 @@ def test_log_lines_and_tracebacks_are_redacted() -> None:
     stream = io.StringIO()
     handler = logging.StreamHandler(stream)
     handler.setFormatter(RedactingFormatter("%(levelname)s %(message)s"))
-    logger = logging.Logger("redaction")
+    logger = logging.getLogger("hlmm.test_redaction")
+    logger.propagate = False
     logger.addHandler(handler)
     key = "0x" + "5a" * 32
     try:
-        raise ValueError(key)
-    except ValueError:
+        {}[key]
+    except KeyError:
         logger.exception("failed with %s", key)
+    logger.removeHandler(handler)
     assert "5a5a" not in stream.getvalue()
-    assert "ValueError: ***" in stream.getvalue()
+    assert "KeyError: '***'" in stream.getvalue()
     assert repr(Redactor([b"\x01" * 32])) == "Redactor(***)"
