@@ -25,6 +25,7 @@ RULES: tuple[Rule, ...] = (
     tidy.unfinished,
     tidy.claimless_tests,
     tidy.undocumented,
+    tidy.undeclared_imports,
     tidy.dead_modules,
 )
 
@@ -53,6 +54,8 @@ BROKEN: tuple[tuple[Rule, str, str], ...] = (
     (tidy.unfinished, "hlmm/core/a.py", "# TO" + "DO later\n"),
     (tidy.claimless_tests, "tests/test_a.py", "def test_a():\n    assert True\n"),
     (tidy.undocumented, "hlmm/core/a.py", "def f():\n    pass\n"),
+    (tidy.undeclared_imports, "hlmm/shell/a.py", "import numpy.linalg\n"),
+    (tidy.undeclared_imports, "hlmm/shell/a.py", "from eth_account import Account\n"),
     (tidy.dead_modules, "hlmm/core/a.py", "x = 1\n"),
 )
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 import re
 import subprocess
+import sys
+import tomllib
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -18,6 +20,7 @@ FREE_NUMBERS: Final = (-1, 0, 1, 2, 0.5)
 IMPURE_FILES: Final = ("hlmm/hyperliquid/rest.py", "hlmm/hyperliquid/socket.py", "hlmm/sim/server.py")
 CLOCKS_AND_CHANCE: Final = ("time", "random", "secrets", "uuid", "threading", "asyncio", "socket", "os", "logging")
 IMPURE_BUILTINS: Final = ("open", "print", "input", "hash", "id", "eval", "exec", "globals")
+DISTRIBUTIONS: Final = {"Crypto": "pycryptodome", "hydra": "hydra-core", "sha3": "safe-pysha3", "yaml": "pyyaml"}
 ENTRY_MODULES: Final = ("hlmm.__main__", "hlmm.cli.app")
 FEATURE_FLAG: Final = re.compile(r"^(enable|enabled|disable|disabled|use)(_|$)|_(enabled|disabled)$")
 UNFINISHED: Final = re.compile(r"\b(TO" + r"DO|FIX" + r"ME|XX" + r"X|HA" + r"CK)\b")
@@ -149,7 +152,7 @@ def bare_numbers(sources: tuple[Source, ...]) -> list[str]:
                     if isinstance(node, ast.Constant) and type(node.value) in (int, float, complex):
                         lines[node.lineno, node.col_offset] = node.value
         bad = [(line, value) for (line, _), value in sorted(lines.items()) if value not in FREE_NUMBERS]
-        found += [f"{source.path}:{line}: the number {value} needs a name and a unit" for line, value in bad]
+        found += [f"{source.path}:{line}: the number {value!r} needs a name and a unit" for line, value in bad]
     return found
 
 
@@ -177,10 +180,6 @@ def impurities(sources: tuple[Source, ...]) -> list[str]:
 
 def _impurity(node: ast.AST, free: tuple[str, ...]) -> str:
     match node:
-        case ast.Import(names=names):
-            roots = [alias.name.partition(".")[0] for alias in names]
-        case ast.ImportFrom(module=str(module), level=0):
-            roots = [module.partition(".")[0]]
         case ast.Call(func=ast.Name(id=name)) if name in IMPURE_BUILTINS:
             return f"{name}()"
         case ast.Call(func=ast.Attribute(attr="now" | "today" | "utcnow" as name)):
@@ -190,7 +189,7 @@ def _impurity(node: ast.AST, free: tuple[str, ...]) -> str:
         case ast.Call(func=ast.Attribute(value=ast.Name(id="random"), attr="Random"), args=[]):
             return "unseeded random.Random()"
         case _:
-            return ""
+            roots = [name.partition(".")[0] for name in _imported_names(node)]
     return next((f"import of {root}" for root in roots if root in CLOCKS_AND_CHANCE and root not in free), "")
 
 
@@ -282,15 +281,39 @@ def _is_public(node: ast.stmt) -> TypeGuard[ast.FunctionDef | ast.AsyncFunctionD
     return not node.name.startswith("_") and not any(mark in {"override", "overload"} for mark in marks)
 
 
-def dead_modules(sources: tuple[Source, ...]) -> list[str]:
-    """Every module of hlmm is imported by another one of hlmm; only entry points are not."""
-    imported = set()
+def undeclared_imports(sources: tuple[Source, ...]) -> list[str]:
+    """What hlmm imports from outside, pyproject.toml declares as a runtime dependency or an extra but dev."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    extras = [need for name, needs in project["optional-dependencies"].items() if name != "dev" for need in needs]
+    declared = [re.split(r"[^\w.-]", need)[0].lower() for need in (*project["dependencies"], *extras)]
+    found = []
     for source in python(sources, "hlmm/"):
         for node in ast.walk(source.tree):
-            if isinstance(node, ast.Import):
-                imported.update(alias.name for alias in node.names)
-            elif isinstance(node, ast.ImportFrom) and node.module:
-                imported.add(node.module)
+            roots = [name.partition(".")[0] for name in _imported_names(node)]
+            for root in roots:
+                known = root in sys.stdlib_module_names or root == "hlmm"
+                if not known and DISTRIBUTIONS.get(root, root).lower() not in declared:
+                    found.append(f"{source.path}:{getattr(node, 'lineno', 1)}: {root} is not a declared dependency")
+    return found
+
+
+def _imported_names(node: ast.AST) -> list[str]:
+    match node:
+        case ast.Import(names=names):
+            return [alias.name for alias in names]
+        case ast.ImportFrom(module=str(module), level=0):
+            return [module]
+        case _:
+            return []
+
+
+def dead_modules(sources: tuple[Source, ...]) -> list[str]:
+    """Every module of hlmm is imported by another one of hlmm; only entry points are not."""
+    imported: set[str] = set()
+    for source in python(sources, "hlmm/"):
+        for node in ast.walk(source.tree):
+            imported.update(_imported_names(node))
+            if isinstance(node, ast.ImportFrom) and node.module:
                 imported.update(f"{node.module}.{alias.name}" for alias in node.names)
             elif isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value.startswith("hlmm."):
                 imported.add(node.value.partition(":")[0])
