@@ -110,7 +110,7 @@ class ControlServer:
 
 
 def socket_path(state: Path, run_id: str) -> Path:
-    """Where an engine's socket goes: the state folder, or a private folder of the temp dir when that name is too long."""
+    """Where an engine's socket goes: the state folder, or a private temporary folder when that name is too long."""
     folder = state / "engines"
     if len(os.fsencode(folder / f"{run_id}.sock")) > SOCKET_PATH_BYTES_MAX:
         digest = hashlib.sha256(os.fsencode(state)).hexdigest()[:8]

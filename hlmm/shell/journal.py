@@ -70,12 +70,12 @@ Record = Header | AnyEvent | AnyCommand | Footer
 
 _MSGPACK: Final = msgspec.msgpack.Encoder()
 _JSON: Final = msgspec.json.Encoder()
-_HEADER_DECODER: Final = msgspec.msgpack.Decoder(Header)
-_FOOTER_DECODER: Final = msgspec.msgpack.Decoder(Footer)
-_EVENT_DECODER: Final = msgspec.msgpack.Decoder(AnyEvent)
-_EVENT_JSON_DECODER: Final = msgspec.json.Decoder(AnyEvent)
-_COMMAND_DECODER: Final = msgspec.msgpack.Decoder(AnyCommand)
-_COMMAND_JSON_DECODER: Final = msgspec.json.Decoder(AnyCommand)
+_HEADER_DECODER: Final[msgspec.msgpack.Decoder[Header]] = msgspec.msgpack.Decoder(Header)
+_FOOTER_DECODER: Final[msgspec.msgpack.Decoder[Footer]] = msgspec.msgpack.Decoder(Footer)
+_EVENT_DECODER: Final[msgspec.msgpack.Decoder[AnyEvent]] = msgspec.msgpack.Decoder(AnyEvent)
+_EVENT_JSON_DECODER: Final[msgspec.json.Decoder[AnyEvent]] = msgspec.json.Decoder(AnyEvent)
+_COMMAND_DECODER: Final[msgspec.msgpack.Decoder[AnyCommand]] = msgspec.msgpack.Decoder(AnyCommand)
+_COMMAND_JSON_DECODER: Final[msgspec.json.Decoder[AnyCommand]] = msgspec.json.Decoder(AnyCommand)
 
 
 def event_payload(event: AnyEvent) -> bytes:
@@ -89,7 +89,7 @@ def command_payload(command: AnyCommand) -> bytes:
 
 
 def _payload(record: AnyEvent | AnyCommand, packed: bytes, text: bytes) -> bytes:
-    """Msgpack, or JSON for the rare record with an integer over 64 bits (a stranger's 128-bit cloid)."""
+    """Msgpack, or JSON for a record that names a 128-bit cloid: msgpack's integers end at 64 bits."""
     try:
         return packed + _MSGPACK.encode(record)
     except OverflowError:

@@ -2,7 +2,7 @@
 
 The stored floor runs ahead of what was used by a lease, so that one write covers many nonces and a kill between
 writes cannot reuse one.
-Source: Hyperliquid documentation, "Nonces and API wallets" (the 100 highest per signer, within (T - 2 days, T + 1 day)).
+Source: Hyperliquid documentation, "Nonces and API wallets" (100 highest kept, within (T - 2 days, T + 1 day)).
 """
 
 from __future__ import annotations

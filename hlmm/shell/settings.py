@@ -1,4 +1,4 @@
-"""The settings of a run: tick, journal, inbox, reconnect and stop limits. Declared here, composed by `hlmm.config`."""
+"""The settings of a run: folder, journal, inbox, reconnect and stop limits. Composed by `hlmm.config`."""
 
 from __future__ import annotations
 
@@ -10,14 +10,16 @@ class RunConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
-    tick_ms: int = Field(default=100, ge=10, le=1_000, description="time between Tick events, ms")
     dir: str = Field(default="runs", min_length=1, max_length=1_000, description="folder that holds one folder per run")
     journal_fsync_ms: int = Field(default=200, ge=1, le=10_000, description="time between fsyncs of the journal, ms")
     inbox_private_max: int = Field(
         default=10_000, ge=100, le=1_000_000, description="waiting private events before the run stops, count"
     )
     inbox_public_max: int = Field(
-        default=10_000, ge=100, le=1_000_000, description="waiting public trade events before new ones are dropped, count"
+        default=10_000,
+        ge=100,
+        le=1_000_000,
+        description="waiting public trade events before new ones are dropped, count",
     )
     connect_timeout_s: float = Field(default=10.0, ge=0.1, le=60.0, description="limit on opening a connection, s")
     reconnect_min_s: float = Field(default=0.25, ge=0.01, le=10.0, description="first reconnect delay, s")

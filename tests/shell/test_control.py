@@ -14,6 +14,7 @@ from hlmm.shell.control import ControlServer, EngineRecord
 
 
 def record_in(state: Path, run_id: str = "20261122T194600-ab12") -> EngineRecord:
+    """A record of this process."""
     return EngineRecord(
         run_id=run_id,
         run_dir="runs/x",
@@ -27,7 +28,7 @@ def record_in(state: Path, run_id: str = "20261122T194600-ab12") -> EngineRecord
 
 
 def test_status_and_stop(tmp_path: Path) -> None:
-    """`status` returns the last published state and its age while the caller's own loop does nothing; `stop` is heard."""
+    """`status` returns the last published state and its age while the caller does nothing; `stop` is heard."""
     stopped = threading.Event()
     server = ControlServer(tmp_path, record_in(tmp_path), stopped.set)
     server.publish(b'{"phase":"trading"}')

@@ -23,14 +23,17 @@ COINS = (Coin("BTC"), Coin("ETH"))
 
 
 def bbo(ts: int, coin: Coin = COINS[0]) -> BboChanged:
+    """One top of book."""
     return BboChanged(ts=Ns(ts), venue_ts=Ms(ts), coin=coin, bid=Level(Px(ts + 1), Sz(1)), ask=None)
 
 
 def private(ts: int) -> OrderRested:
+    """One event about our own order."""
     return OrderRested(ts=Ns(ts), cloid=Cloid(ts), oid=Oid(ts))
 
 
 def drain(inbox: Inbox) -> list[AnyEvent]:
+    """Pop everything."""
     events = []
     while (event := inbox.pop()) is not None:
         events.append(event)
@@ -38,6 +41,7 @@ def drain(inbox: Inbox) -> list[AnyEvent]:
 
 
 def make(private_max: int = 100, public_max: int = 100) -> Inbox:
+    """An inbox with limits."""
     return Inbox(private_max=private_max, public_max=public_max)
 
 
@@ -71,6 +75,7 @@ def test_trades_are_bounded_and_counted() -> None:
 
 
 def kind_of(choice: int, ts: int) -> AnyEvent:
+    """One event of each kind, by number."""
     coin = COINS[ts % 2]
     return (
         bbo(ts, coin),
@@ -85,9 +90,7 @@ def kind_of(choice: int, ts: int) -> AnyEvent:
 
 @given(st.lists(st.tuples(st.integers(0, 6), st.booleans()), max_size=200))
 def test_any_interleaving(steps: list[tuple[int, bool]]) -> None:
-    """Under any pushes and pops: private events and trades all arrive in order, time never steps back, and the
-    last market state of every coin arrives.
-    """
+    """Private events and trades all arrive in order, time never steps back, every coin's last state arrives."""
     inbox = make(private_max=1_000, public_max=1_000)
     pushed: list[AnyEvent] = []
     popped: list[AnyEvent] = []

@@ -59,6 +59,7 @@ RECORDS: tuple[AnyEvent | AnyCommand, ...] = (
 
 
 def write(path: Path, records: tuple[AnyEvent | AnyCommand, ...], *, clean: bool = True) -> Journal:
+    """A journal of these records."""
     journal = Journal(path, HEADER)
     for record in records:
         if isinstance(record, PlaceOrder | CancelOrder):
@@ -71,6 +72,7 @@ def write(path: Path, records: tuple[AnyEvent | AnyCommand, ...], *, clean: bool
 
 
 def read(path: Path) -> tuple[Reader, list[AnyEvent | AnyCommand]]:
+    """Reader after the end, and its records."""
     reader = Reader(path)
     return reader, list(reader)
 

@@ -25,7 +25,9 @@ time.sleep(60)
 def test_second_is_refused_and_named(tmp_path: Path) -> None:
     """A second holder in another process is refused with the first one's pid, whatever the case of the address."""
     with AccountLock(tmp_path, "testnet", ACCOUNT):
-        script = HOLD.replace("lock =", "try:\n  lock =").replace("print", "except Exception as e: sys.exit(str(e))\nprint")
+        script = HOLD.replace("lock =", "try:\n  lock =").replace(
+            "print", "except Exception as e: sys.exit(str(e))\nprint"
+        )
         second = subprocess.run(
             [sys.executable, "-c", script, str(tmp_path), ACCOUNT.lower()], capture_output=True, text=True, check=False
         )
@@ -43,9 +45,7 @@ def test_other_venue_is_another_lock(tmp_path: Path) -> None:
 
 def test_kill_releases(tmp_path: Path) -> None:
     """SIGKILL of the holder frees the lock at once."""
-    holder = subprocess.Popen(
-        [sys.executable, "-c", HOLD, str(tmp_path), ACCOUNT], stdout=subprocess.PIPE, text=True
-    )
+    holder = subprocess.Popen([sys.executable, "-c", HOLD, str(tmp_path), ACCOUNT], stdout=subprocess.PIPE, text=True)
     assert holder.stdout is not None
     holder.stdout.readline()
     with pytest.raises(LockHeldError) as held:

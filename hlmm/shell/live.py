@@ -1,0 +1,345 @@
+"""The live loop: sockets, timers and signals around one engine. Nothing here waits for the venue's answer.
+
+Reader: everything readable is decoded into the inbox before the engine runs. Engine: drains the inbox, journal ahead
+of every step, frames to the connection's queue. Writer: the queue to the socket. Requests that go by HTTP are tasks of
+their own. A stop is an event like any other; the loop ends when the engine says the venue confirmed it, or at the
+deadline.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import random
+import signal
+from collections import deque
+from typing import TYPE_CHECKING, Final, Protocol
+
+import msgspec
+
+from hlmm.core.commands import AnyCommand, Resubscribe
+from hlmm.core.events import StopRequested, Tick
+from hlmm.core.view import EngineView, Phase
+from hlmm.shell.inbox import Inbox
+from hlmm.shell.node import Node
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+
+    from hlmm.core.events import AnyEvent
+    from hlmm.hyperliquid.session import Outbox, Request
+    from hlmm.shell.clock import WallClock
+    from hlmm.shell.journal import Journal
+    from hlmm.shell.settings import RunConfig
+
+FRAMES_WAITING_MAX: Final = 2_000
+PUBLISH_S: Final = 0.25
+JITTER: Final = 0.5
+GC_THRESHOLD: Final = 50_000
+GC_IDLE_S: Final = 5.0
+STEPS_BEFORE_YIELD: Final = 200
+
+
+class VenueUnreachableError(Exception):
+    """No session could be opened within `run.first_connect_deadline_s`; the message holds the last cause."""
+
+
+class Connection(Protocol):
+    """An open WebSocket."""
+
+    async def recv(self) -> bytes | str:
+        """The next frame. Raises: OSError or its kind when the connection is gone."""
+
+    async def send(self, frame: bytes) -> None:
+        """Hand one frame to the kernel. Raises: as `recv`."""
+
+    async def close(self) -> None:
+        """Close. Raises: nothing."""
+
+
+class Venue(Protocol):
+    """How the loop reaches a venue."""
+
+    async def connect(self) -> Connection:
+        """Open a WebSocket. Raises: OSError, TimeoutError."""
+
+    async def post(self, request: Request) -> tuple[int, bytes]:
+        """POST one request; status and body. Raises: NotSentError when it never left, OSError when unknown."""
+
+
+class NotSentError(OSError):
+    """The request certainly never left this process."""
+
+
+class _EndedError(Exception):
+    """The loop's own way out of its task group."""
+
+
+class Ending(msgspec.Struct, frozen=True, kw_only=True):
+    """How the loop ended. `confirmed`: the engine has the venue's word that none of its orders rests."""
+
+    reason: str
+    confirmed: bool
+    signals: tuple[int, ...]
+
+
+class Observer(Protocol):
+    """Who watches. Called inside the loop: must return at once and never raise."""
+
+    def view(self, view: EngineView) -> None:
+        """The engine, four times a second."""
+
+    def local(self, command: AnyCommand) -> None:
+        """A decision or an alarm."""
+
+    def note(self, text: str) -> None:
+        """What the shell itself has to say."""
+
+
+class LiveParts(msgspec.Struct, frozen=True, kw_only=True):
+    """What one live loop is made of. `nonce_used` is told the session's nonce floor before frames leave."""
+
+    node: Node
+    journal: Journal
+    clock: WallClock
+    venue: Venue
+    config: RunConfig
+    tick_ms: int
+    observer: Observer
+    nonce_used: Callable[[int], None]
+
+
+class LiveLoop:
+    """One run of one engine. Create it inside the running event loop."""
+
+    def __init__(self, parts: LiveParts) -> None:
+        config = parts.config
+        self._parts = parts
+        self._node = parts.node
+        self._clock = parts.clock
+        self._inbox = Inbox(private_max=config.inbox_private_max, public_max=config.inbox_public_max)
+        self._wake = asyncio.Event()
+        self._done = asyncio.Event()
+        self._connection: Connection | None = None
+        self._frames: deque[bytes] = deque()
+        self._frames_wake = asyncio.Event()
+        self._tasks = asyncio.TaskGroup()
+        self._reason = ""
+        self._signals: list[int] = []
+        self._ever_connected = False
+
+    # ---- outside ----
+
+    def stop(self, reason: str) -> None:
+        """Begin the orderly stop; only the first reason counts."""
+        if not self._reason:
+            self._reason = reason
+            self._parts.observer.note(f"stopping: {reason}")
+            self._push([StopRequested(ts=self._clock.now(), reason=reason)])
+            asyncio.get_running_loop().call_later(self._parts.config.stop_deadline_s, self._done.set)
+
+    def on_signal(self, number: int) -> None:
+        """First signal: stop. Any later one changes nothing but says where the stop is."""
+        self._signals.append(number)
+        if self._reason:
+            view = self._node.engine.view()
+            self._parts.observer.note(
+                f"still stopping ({self._reason}): {view.live_orders} orders live, {view.unknown_orders} unknown; "
+                "cancelling is never skipped"
+            )
+        self.stop(signal.Signals(number).name)
+
+    async def run(self, duration_s: float | None) -> Ending:
+        """Run until stopped, then until the stop is confirmed or its deadline passes.
+
+        Args: duration_s, real seconds after which to stop by itself, None for never.
+        Raises: VenueUnreachableError; whatever a bug in any part raises, as an ExceptionGroup.
+        """
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, self.on_signal, number)
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(GC_THRESHOLD)
+        if duration_s is not None:
+            loop.call_later(duration_s, self.stop, "duration")
+        try:
+            async with self._tasks as tasks:
+                for part in (self._connect_forever, self._drain_forever, self._tick_forever, self._keep_house):
+                    tasks.create_task(part())
+                tasks.create_task(self._end())
+        except* _EndedError:
+            pass
+        return Ending(
+            reason=self._reason,
+            confirmed=self._node.engine.phase is Phase.STOPPED,
+            signals=tuple(self._signals),
+        )
+
+    async def _end(self) -> None:
+        """Ends the task group, and with it every task of this loop."""
+        await self._done.wait()
+        raise _EndedError
+
+    # ---- engine ----
+
+    async def _drain_forever(self) -> None:
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            steps = 0
+            while (event := self._inbox.pop()) is not None:
+                outbox = self._node.feed(event, self._clock.now())
+                if outbox is not None:
+                    self._send(outbox)
+                steps += 1
+                if steps % STEPS_BEFORE_YIELD == 0:
+                    await asyncio.sleep(0)
+            self._follow_phase()
+
+    def _follow_phase(self) -> None:
+        match self._node.engine.phase:
+            case Phase.STOPPED:
+                self._done.set()
+            case Phase.HALTED:
+                self.stop("halted")
+            case Phase.STARTING | Phase.TRADING | Phase.STOPPING:
+                pass
+
+    def _push(self, events: Sequence[AnyEvent]) -> None:
+        for event in events:
+            self._inbox.push(event)
+        if events:
+            self._wake.set()
+
+    def local(self, command: AnyCommand) -> None:
+        """Take a command that is not for the venue; wired as the node's `on_local`."""
+        if isinstance(command, Resubscribe):
+            self._parts.observer.note(f"reconnecting: {command.why}")
+            self._drop_connection()
+        else:
+            self._parts.observer.local(command)
+
+    async def _tick_forever(self) -> None:
+        loop = asyncio.get_running_loop()
+        period_s = self._clock.real_s(self._parts.tick_ms / 1_000)
+        due = loop.time()
+        while True:
+            now = self._clock.now()
+            outbox, events = self._node.session.tick(now)
+            self._send(outbox)
+            self._push([*events, Tick(ts=now)])
+            due = max(due + period_s, loop.time())
+            await asyncio.sleep(due - loop.time())
+
+    async def _keep_house(self) -> None:
+        """Group fsync, published views, and the collector in quiet moments."""
+        loop = asyncio.get_running_loop()
+        sync_s = self._parts.config.journal_fsync_ms / 1_000
+        next_view = next_collect = loop.time()
+        while True:
+            await asyncio.sleep(min(sync_s, PUBLISH_S))
+            await loop.run_in_executor(None, self._parts.journal.sync)
+            if loop.time() >= next_view:
+                next_view = loop.time() + PUBLISH_S
+                self._parts.observer.view(self._node.engine.view())
+            if loop.time() >= next_collect and not self._inbox:
+                next_collect = loop.time() + GC_IDLE_S
+                gc.collect(1)
+
+    # ---- wire ----
+
+    def _send(self, outbox: Outbox) -> None:
+        if outbox.frames or outbox.requests:
+            self._parts.nonce_used(self._node.session.nonce_floor)
+        if outbox.frames:
+            self._frames.extend(outbox.frames)
+            self._frames_wake.set()
+            if len(self._frames) > FRAMES_WAITING_MAX:
+                self._drop_connection()
+        for request in outbox.requests:
+            self._tasks.create_task(self._post(request))
+
+    async def _post(self, request: Request) -> None:
+        session = self._node.session
+        try:
+            status, body = await self._parts.venue.post(request)
+        except NotSentError as error:
+            self._push(session.failed(request.id, sent="no", why=str(error), ts=self._clock.now()))
+        except (OSError, TimeoutError) as error:
+            self._push(session.failed(request.id, sent="unknown", why=str(error), ts=self._clock.now()))
+        else:
+            outbox, events = session.answered(request.id, status, body, self._clock.now())
+            self._send(outbox)
+            self._push(events)
+
+    def _drop_connection(self) -> None:
+        if self._connection is not None:
+            connection, self._connection = self._connection, None
+            self._tasks.create_task(connection.close())
+
+    async def _connect_forever(self) -> None:
+        config = self._parts.config
+        loop = asyncio.get_running_loop()
+        started = loop.time()
+        delay_s = config.reconnect_min_s
+        while True:
+            opened = loop.time()
+            try:
+                async with asyncio.timeout(config.connect_timeout_s):
+                    connection = await self._parts.venue.connect()
+            except (OSError, TimeoutError) as error:
+                why = f"{type(error).__name__}: {error}"
+                if not self._ever_connected and loop.time() - started > config.first_connect_deadline_s:
+                    raise VenueUnreachableError(why) from error
+            else:
+                self._ever_connected = True
+                why = await self._converse(connection)
+                if loop.time() - opened > config.reconnect_max_s:
+                    delay_s = config.reconnect_min_s
+            self._parts.observer.note(f"no connection ({why}); next try in about {delay_s:.2f} s")
+            await asyncio.sleep(delay_s * random.uniform(1 - JITTER, 1 + JITTER))  # noqa: S311 - jitter, not a secret
+            delay_s = min(2 * delay_s, config.reconnect_max_s)
+
+    async def _converse(self, connection: Connection) -> str:
+        """One connection from open to closed. Returns: why it ended."""
+        self._connection = connection
+        self._frames.clear()
+        self._send(self._node.session.connected(self._clock.now()))
+        writer = asyncio.get_running_loop().create_task(self._write_forever(connection))
+        try:
+            why = await self._read_until_closed(connection)
+        finally:
+            self._connection = None
+            writer.cancel()
+            with contextlib.suppress(asyncio.CancelledError, OSError):
+                await writer
+            await connection.close()
+        self._frames.clear()
+        self._push(self._node.session.disconnected(self._clock.now(), why))
+        return why
+
+    async def _read_until_closed(self, connection: Connection) -> str:
+        session, clock = self._node.session, self._clock
+        try:
+            while True:
+                frame = await connection.recv()
+                outbox, events = session.receive(frame, clock.now())
+                self._send(outbox)
+                self._push(events)
+        except OSError as error:
+            return f"{type(error).__name__}: {error}"
+
+    async def _write_forever(self, connection: Connection) -> None:
+        while True:
+            await self._frames_wake.wait()
+            self._frames_wake.clear()
+            while self._frames:
+                frame = self._frames.popleft()
+                try:
+                    await connection.send(frame)
+                except OSError:
+                    return
+
+
