@@ -17,7 +17,12 @@ MODULE_LINES_MAX: Final = 400
 FUNCTION_LINES_MAX: Final = 60
 FUNCTION_ARGS_MAX: Final = 6
 FREE_NUMBERS: Final = (-1, 0, 1, 2, 0.5)
-IMPURE_FILES: Final = ("hlmm/hyperliquid/rest.py", "hlmm/hyperliquid/socket.py", "hlmm/sim/server.py")
+IMPURE_FILES: Final = (
+    "hlmm/hyperliquid/rest.py",
+    "hlmm/hyperliquid/socket.py",
+    "hlmm/sim/server.py",
+    "hlmm/sim/tapefile.py",
+)
 CLOCKS_AND_CHANCE: Final = ("time", "random", "secrets", "uuid", "threading", "asyncio", "socket", "os", "logging")
 IMPURE_BUILTINS: Final = ("open", "print", "input", "hash", "id", "eval", "exec", "globals")
 DISTRIBUTIONS: Final = {"Crypto": "pycryptodome", "hydra": "hydra-core", "sha3": "safe-pysha3", "yaml": "pyyaml"}
