@@ -81,11 +81,11 @@ class Instrument(msgspec.Struct, frozen=True, gc=False):
 
     def price(self, px: Px) -> float:
         """`Px` to USD. Args: px, any integer. Returns: USD. Raises: nothing."""
-        return px / 10**self.px_decimals
+        return px / int(10**self.px_decimals)
 
     def size(self, sz: Sz) -> float:
         """`Sz` to base units. Args: sz, any integer. Returns: base. Raises: nothing."""
-        return sz / 10**self.sz_decimals
+        return sz / int(10**self.sz_decimals)
 
     def tick(self, px: Px) -> Px:
         """Tick at a price: the step to the next valid price above it. Args: px > 0. Returns: Px >= 1.
@@ -123,7 +123,7 @@ class Instrument(msgspec.Struct, frozen=True, gc=False):
 
 def _floor(value: float, decimals: int) -> int:
     """Floor of value * 10^decimals, forgiving the last bits of a float that meant a decimal."""
-    scaled = value * 10**decimals
+    scaled = value * float(10**decimals)
     nearest = round(scaled)
     return nearest if math.isclose(scaled, nearest, rel_tol=FLOAT_SLACK, abs_tol=FLOAT_SLACK) else math.floor(scaled)
 
@@ -158,4 +158,5 @@ def decimal_units(text: str, decimals: int) -> int:
     if not (whole + fraction).isdecimal() or not whole.isascii() or not fraction.isascii() or len(fraction) > decimals:
         message = f"not a decimal of at most {decimals} places: {text[:40]!r}"
         raise ValueError(message)
-    return sign * int(whole + fraction.ljust(decimals, "0"))
+    units: int = sign * int(whole + fraction.ljust(decimals, "0"))
+    return units

@@ -50,6 +50,7 @@ class CoinLedger:
         self.funding = 0
         self.volume = 0
         self.fill_count = 0
+        self.drift_reads = 0
         self._open: deque[Open] = deque()
 
     def fill(self, event: OrderFilled, mid_px: Px | None, due_ts: Ns) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from hlmm.types import MICRO, MicroUsd
+from hlmm.types import MICRO
 
 if TYPE_CHECKING:
     from hlmm.core.settings import BudgetConfig
@@ -26,7 +26,7 @@ class Budget:
         self._config = config
         self._cap: int | None = None
         self._used = 0
-        self._earned = MicroUsd(0)
+        self._earned = 0
         self.run_requests = 0
 
     @property
@@ -36,16 +36,16 @@ class Budget:
 
     def read(self, used: int, cap: int) -> None:
         """Take the venue's figures; they replace our count."""
-        self._used, self._cap, self._earned = used, cap, MicroUsd(0)
+        self._used, self._cap, self._earned = used, cap, 0
 
     def spend(self, requests: int) -> None:
         """Count orders, cancels or modifies about to be sent."""
         self._used += requests
         self.run_requests += requests
 
-    def earn(self, notional: MicroUsd) -> None:
-        """Count our own volume since the venue's last figure: one request per USDC."""
-        self._earned = MicroUsd(self._earned + notional)
+    def earn_notional(self, notional: int) -> None:
+        """Count our own volume (micro-USD) since the venue's last figure: one request per USDC."""
+        self._earned += notional
 
     @property
     def _limit(self) -> int:

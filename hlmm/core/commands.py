@@ -1,4 +1,7 @@
-"""Wishes the engine returns: every output of `Engine.on`. Imperatives go to the venue; `Decision` and `Alarm` to observers."""
+"""Wishes the engine returns: every output of `Engine.on`.
+
+Imperatives go to the venue; `Decision` and `Alarm` to observers.
+"""
 
 from __future__ import annotations
 

@@ -14,6 +14,7 @@ import msgspec
 from hlmm.core.commands import QuoteTerm
 from hlmm.core.quantize import WishLevel
 from hlmm.model.band import BandInputs, BandWidth, band
+from hlmm.model.costs import FillCosts, ProfitFloor, best_venture, latency_cost_bps, no_go
 from hlmm.model.estimators import CoinEstimators
 from hlmm.model.glft import Glft, GlftParameters, GlftSolution, gamma_from_target, unsolvable
 from hlmm.types import BPS, Side
@@ -22,19 +23,6 @@ if TYPE_CHECKING:
     from hlmm.core.settings import CoinConfig
     from hlmm.model.estimate import MarketEstimate
     from hlmm.types import Ns
-
-
-class Costs(msgspec.Struct, frozen=True, gc=False, kw_only=True):
-    """What a fill costs, bp: the account's maker fee, the move against us, and the age of what we quote on."""
-
-    fee_bps: float
-    markout_bps: float
-    latency_bps: float
-
-    @property
-    def total_bps(self) -> float:
-        """Their sum, the one cost of the GLFT problem."""
-        return self.fee_bps + self.markout_bps + self.latency_bps
 
 
 class Wish(msgspec.Struct, frozen=True, gc=False, kw_only=True):
@@ -86,21 +74,21 @@ class Quoter:
         solution = self._glft.solve(problem)
         if solution is None:
             return Wish(reason="unsolvable", text=unsolvable(problem) or "", fair=fair)
-        refusal = self._unprofitable(solution, costs)
-        if refusal:
+        refusal = self._refuse(estimate, costs)
+        if refusal is not None:
             return Wish(reason="unprofitable", text=refusal, fair=fair)
         return self._ladder(estimate, solution, costs, inventory_usd)
 
-    def _costs(self, estimate: MarketEstimate, maker_bps: float) -> Costs:
-        """One number per fill: fee, plateau markout, and k sigma^2 tau for the age of the quote (theory 3.5)."""
-        sigma, kappa = estimate.sigma_bps_sqrt_s.value, estimate.kappa_per_bps.value
-        return Costs(
-            fee_bps=maker_bps,
+    def _costs(self, estimate: MarketEstimate, maker_bps: float) -> FillCosts:
+        """One number per fill: fee, plateau markout, and the age of what we quote on."""
+        kappa, sigma = estimate.kappa_per_bps.value, estimate.sigma_bps_sqrt_s.value
+        return FillCosts(
+            maker_fee_bps=maker_bps,
             markout_bps=estimate.markout_cost_bps.value,
-            latency_bps=kappa * sigma**2 * estimate.latency_s.value,
+            latency_bps=latency_cost_bps(kappa, sigma, estimate.latency_s.value),
         )
 
-    def _problem(self, estimate: MarketEstimate, costs: Costs) -> GlftParameters:
+    def _problem(self, estimate: MarketEstimate, costs: FillCosts) -> GlftParameters:
         spread = self._config.spread
         return GlftParameters(
             sigma_bps_sqrt_s=estimate.sigma_bps_sqrt_s.value,
@@ -112,22 +100,23 @@ class Quoter:
             cost_bps=costs.total_bps,
         )
 
-    def _unprofitable(self, solution: GlftSolution, costs: Costs) -> str:
-        """Why no fill is worth having, or "": the edge at the best distance, capped by the widest one allowed."""
+    def _refuse(self, estimate: MarketEstimate, costs: FillCosts) -> str | None:
+        """Why no distance is worth quoting at this account's costs, or None."""
         spread = self._config.spread
         if spread.unprofitable == "quote":
-            return ""
-        edge_bps = min(solution.half_spread_bps, spread.half_spread_max_bps) - costs.total_bps
-        if edge_bps >= spread.edge_min_bps:
-            return ""
-        return (
-            f"a fill at {min(solution.half_spread_bps, spread.half_spread_max_bps):.2f} bp earns {edge_bps:.2f} bp after "
-            f"{costs.total_bps:.2f} bp of cost; spread.edge_min_bps asks for {spread.edge_min_bps:.2f}"
+            return None
+        slope = estimate.markout_slope
+        venture = best_venture(
+            estimate.arrival_rate_per_s.value,
+            estimate.kappa_per_bps.value,
+            costs,
+            markout_slope=min(slope.value, 0.0),
+            half_spread_max_bps=spread.half_spread_max_bps,
         )
+        floor = ProfitFloor(half_spread_max_bps=spread.half_spread_max_bps, edge_min_bps=spread.edge_min_bps)
+        return no_go(venture, floor, markout_slope=slope.value, markout_slope_se=slope.se)
 
-    def _ladder(
-        self, estimate: MarketEstimate, solution: GlftSolution, costs: Costs, inventory_usd: float
-    ) -> Wish:
+    def _ladder(self, estimate: MarketEstimate, solution: GlftSolution, costs: FillCosts, inventory_usd: float) -> Wish:
         """Uniform levels outward from each side's best distance (theory 3.8)."""
         assert estimate.fair is not None
         spread, fair = self._config.spread, estimate.fair.value
@@ -180,13 +169,13 @@ def _is_cold(estimate: MarketEstimate) -> bool:
     return estimate.sigma_bps_sqrt_s.source == "prior"
 
 
-def _terms(solution: GlftSolution, costs: Costs, widen_bps: float, skew_bps: float) -> tuple[QuoteTerm, ...]:
+def _terms(solution: GlftSolution, costs: FillCosts, widen_bps: float, skew_bps: float) -> tuple[QuoteTerm, ...]:
     """The half-spread and the skew as named terms; the first six sum to the half-spread."""
     risk_bps = solution.half_spread_bps - solution.base_bps
     return (
         QuoteTerm(name="inner", bps=solution.inner_bps, key=KAPPA_KEY),
         QuoteTerm(name="inventory_risk", bps=risk_bps, key="spread.target_inventory_usd"),
-        QuoteTerm(name="fee", bps=costs.fee_bps, key="env"),
+        QuoteTerm(name="fee", bps=costs.maker_fee_bps, key="env"),
         QuoteTerm(name="markout", bps=costs.markout_bps, key="market.markout_bps"),
         QuoteTerm(name="latency", bps=costs.latency_bps, key="stochastic.latency_prior_s"),
         QuoteTerm(name="cold", bps=widen_bps, key="spread.cold_widen_bps"),

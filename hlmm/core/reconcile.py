@@ -7,15 +7,15 @@ break the position limit. Source: theory section 5.2.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
 from hlmm.core.orders import Order, Status
-from hlmm.types import BPS, NS_PER_MS, NS_PER_S, Ns, Px, Side, Sz
+from hlmm.core.quantize import Quote
+from hlmm.types import BPS, NS_PER_MS, NS_PER_S, Ns, Side, Sz
 
 if TYPE_CHECKING:
-    from hlmm.core.quantize import Quote
     from hlmm.core.risk import Allowed
 
 
@@ -59,38 +59,60 @@ def reconcile(allowed: Allowed, orders: tuple[Order, ...], terms: Terms) -> Plan
     """
     if not allowed.quotes:
         return Plan(pulls=tuple(order for order in orders if _may_cancel(order, terms)))
+    draft = _Draft(spend=terms.spendable)
+    for side in (Side.BID, Side.ASK):
+        draft.wall = _own_wall(side, orders, draft)
+        _plan_side(draft, side, allowed, orders, terms)
+    return Plan(tuple(draft.pulls), tuple(draft.moves), tuple(draft.adds))
+
+
+class _Draft(msgspec.Struct):
+    """A plan in the making, with what is left to spend, the side's room, and its wall."""
+
+    spend: int
+    room: int = 0
+    wall: int = 0
     pulls: list[Order] = []
     moves: list[tuple[Order, Quote]] = []
     adds: list[Quote] = []
-    spend = terms.spendable
-    for side in (Side.BID, Side.ASK):
-        mine = sorted((o for o in orders if o.side is side), key=lambda o: (-side * o.px, o.cloid))
-        wanted = [quote for quote in allowed.quotes if quote.side is side]
-        stale, missing = _match(mine, wanted, terms.band)
-        room = allowed.limit_sz - side * terms.position - sum(order.resting_sz for order in mine)
-        wall = _own_wall(side, orders, adds, moves)
-        for order in stale:
-            if order.status is not Status.OPEN:
-                if not wanted and _may_cancel(order, terms):
-                    pulls.append(order)
-                continue
-            quote = missing[0] if missing else None
-            if quote is None:
-                pulls.append(order)
-            elif terms.ts - order.sent_ts < terms.requote_gap_ms * NS_PER_MS:
-                missing.pop(0)
-            elif spend > 0 and quote.sz <= room and side * quote.px < side * wall:
-                moves.append((order, missing.pop(0)))
-                room -= quote.sz
-                spend -= 1
-            else:
-                pulls.append(order)
-        for quote in missing:
-            if spend > 0 and quote.sz <= room and side * quote.px < side * wall:
-                adds.append(quote)
-                room -= quote.sz
-                spend -= 1
-    return Plan(tuple(pulls), tuple(moves), tuple(adds))
+
+    def affords(self, quote: Quote) -> bool:
+        """Whether one more order fits the budget, the room and the wall."""
+        behind = quote.side * quote.px < quote.side * self.wall
+        return self.spend > 0 and quote.sz <= self.room and behind
+
+    def move(self, order: Order, quote: Quote, terms: Terms) -> None:
+        """Replace an order, or pull it where the new one does not fit; one that just came is left alone."""
+        if terms.ts - order.sent_ts < terms.requote_gap_ms * NS_PER_MS:
+            return
+        if self.affords(quote):
+            self.moves.append((order, quote))
+            self.take(quote)
+        else:
+            self.pulls.append(order)
+
+    def take(self, quote: Quote) -> None:
+        """Use up what a new order needs."""
+        self.room -= quote.sz
+        self.spend -= 1
+
+
+def _plan_side(draft: _Draft, side: Side, allowed: Allowed, orders: tuple[Order, ...], terms: Terms) -> None:
+    """One side: orders that no longer serve are moved to quotes that nothing serves, or pulled; the rest is added."""
+    mine = sorted((o for o in orders if o.side is side), key=lambda o: (-side * o.px, o.cloid))
+    wanted = [quote for quote in allowed.quotes if quote.side is side]
+    stale, missing = _match(mine, wanted, terms.band)
+    draft.room = allowed.limit_sz - side * terms.position - sum(order.resting_sz for order in mine)
+    for order in stale:
+        if not wanted or not missing:
+            if _may_cancel(order, terms) and (not wanted or order.status is Status.OPEN):
+                draft.pulls.append(order)
+        elif order.status is Status.OPEN:
+            draft.move(order, missing.pop(0), terms)
+    for quote in missing:
+        if draft.affords(quote):
+            draft.adds.append(quote)
+            draft.take(quote)
 
 
 def _match(mine: list[Order], wanted: list[Quote], band: Band) -> tuple[list[Order], list[Quote]]:
@@ -117,14 +139,14 @@ def _fits(order: Order, quote: Quote, band: Band) -> bool:
     return abs(shortfall) <= band.size_tolerance_frac * quote.sz
 
 
-def _own_wall(side: Side, orders: tuple[Order, ...], adds: list[Quote], moves: list[tuple[Order, Quote]]) -> Px:
-    """The price a new order of this side must stay behind: our own nearest order of the other side, in plan or book."""
+def _own_wall(side: Side, orders: tuple[Order, ...], draft: _Draft) -> int:
+    """The price a new order of this side must stay behind: our nearest order of the other side."""
     other = side.other
-    prices = [order.px for order in orders if order.side is other and order.is_live]
-    prices += [quote.px for quote in adds if quote.side is other]
-    prices += [quote.px for _, quote in moves if quote.side is other]
+    prices = [int(order.px) for order in orders if order.side is other and order.is_live]
+    prices += [int(quote.px) for quote in draft.adds if quote.side is other]
+    prices += [int(quote.px) for _, quote in draft.moves if quote.side is other]
     if not prices:
-        return Px(0) if side is Side.ASK else Px(_FAR)
+        return side * FAR
     return min(prices) if other is Side.ASK else max(prices)
 
 
@@ -136,4 +158,5 @@ def _may_cancel(order: Order, terms: Terms) -> bool:
     return order.status in (Status.UNKNOWN, Status.CANCELING) and waited
 
 
-_FAR = 1 << 62
+FAR: Final = 1 << 62
+"""Beyond every price: the wall where we have no order on the other side."""

@@ -7,12 +7,12 @@ which only `permit` makes: permission is a type.
 from __future__ import annotations
 
 import enum
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 
 import msgspec
 
 from hlmm.core.quantize import Quote
-from hlmm.types import BPS, MIN_NOTIONAL, Coin, Instrument, Px, Side, Sz
+from hlmm.types import BPS, MICRO, MIN_NOTIONAL, Coin, Instrument, Px, Side, Sz
 
 if TYPE_CHECKING:
     from hlmm.core.settings import CoinLimits, RiskConfig
@@ -68,15 +68,18 @@ def judge_coin(facts: CoinFacts, limits: CoinLimits) -> Finding:
         return Finding(Verdict.PULL, "wide_market", f"the market's spread is {facts.spread_bps:.1f} bp")
     if facts.burst_fills >= limits.fill_burst_max:
         return Finding(Verdict.PULL, "fill_burst", f"{facts.burst_fills} fills on one side within the window")
-    for word, px, bound in (
-        ("mark", facts.mark_px, limits.mark_divergence_max_bps),
-        ("oracle", facts.oracle_px, limits.oracle_divergence_max_bps),
-    ):
-        if px is None or px <= 0:
-            return Finding(Verdict.PULL, f"no_{word}", f"no {word} price")
-        apart_bps = BPS * abs(facts.mid_px - px) / px
-        if apart_bps > bound:
-            return Finding(Verdict.PULL, f"{word}_divergence", f"mid is {apart_bps:.1f} bp from {word}")
+    return worst((_apart("mark", facts, limits), _apart("oracle", facts, limits)))
+
+
+def _apart(word: Literal["mark", "oracle"], facts: CoinFacts, limits: CoinLimits) -> Finding:
+    """Whether the mid has left the venue's mark or oracle price."""
+    px = facts.mark_px if word == "mark" else facts.oracle_px
+    bound_bps = limits.mark_divergence_max_bps if word == "mark" else limits.oracle_divergence_max_bps
+    if px is None or px <= 0 or facts.mid_px is None:
+        return Finding(Verdict.PULL, f"no_{word}", f"no {word} price")
+    apart_bps = BPS * abs(facts.mid_px - px) / px
+    if apart_bps > bound_bps:
+        return Finding(Verdict.PULL, f"{word}_divergence", f"mid is {apart_bps:.1f} bp from {word}")
     return CLEAR
 
 
@@ -126,32 +129,43 @@ class Allowed(msgspec.Struct, frozen=True, gc=False):
     finding: Finding
 
 
+class Stake(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """What a coin's limits are measured against: signed position, oracle price > 0, and what the account can carry."""
+
+    position: Sz
+    oracle_px: Px
+    capacity_usd: float
+
+
 def permit(
-    quotes: tuple[Quote, ...], finding: Finding, *, instrument: Instrument, limits: CoinLimits, position: Sz, oracle_px: Px
+    quotes: tuple[Quote, ...],
+    finding: Finding,
+    *,
+    instrument: Instrument,
+    limits: CoinLimits,
+    stake: Stake,
 ) -> Allowed:
     """Cut quotes down to what the finding and the coin's limits allow.
 
-    Args: position, signed; oracle_px > 0, values the limits and centres the price band.
+    Args: stake, what is held and what it is valued at.
     Returns: quotes whose worst case keeps |position| within the limit; none at PULL and HALT; at REDUCE_ONLY only the
         reducing side, at most the position.
     """
-    unit_value = max(1, oracle_px)
-    limit_sz = Sz(int(limits.max_position_usd * _MICRO) // unit_value)
-    order_sz = Sz(int(limits.max_order_usd * _MICRO) // unit_value)
+    unit_value = max(1, stake.oracle_px)
+    limit_usd = min(limits.max_position_usd, stake.capacity_usd)
+    limit_sz = Sz(int(limit_usd * MICRO) // unit_value)
+    order_sz = Sz(int(limits.max_order_usd * MICRO) // unit_value)
     if finding.verdict >= Verdict.PULL:
         return Allowed(instrument.coin, (), limit_sz, finding)
     kept: list[Quote] = []
-    room = {side: max(0, limit_sz - side * position) for side in Side}
+    room = {side: max(0, limit_sz - side * stake.position) for side in Side}
     if finding.verdict is Verdict.REDUCE_ONLY:
-        room = {side: max(0, -side * position) for side in Side}
+        room = {side: max(0, -side * stake.position) for side in Side}
     for quote in quotes:
         sz = Sz(min(quote.sz, room[quote.side], order_sz))
-        apart_bps = BPS * abs(quote.px - oracle_px) / unit_value
+        apart_bps = BPS * abs(quote.px - stake.oracle_px) / unit_value
         if sz * quote.px < MIN_NOTIONAL or apart_bps > limits.price_band_bps:
             continue
         room[quote.side] -= sz
         kept.append(Quote(quote.side, quote.px, sz))
     return Allowed(instrument.coin, tuple(kept), limit_sz, finding)
-
-
-_MICRO: Final = 1_000_000

@@ -5,33 +5,31 @@ Kept together because the engine sums them; each is used by the module of its na
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-from hlmm.model.parameters import MarketPriors, StochasticConfig
-
-Usd = Annotated[float, Field(ge=0.0, le=1e9)]
-
-
-class Frozen(BaseModel):
-    """Strict, closed and immutable: an unknown key or a wrong type is an error, never a default."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+from hlmm.model.parameters import Frozen, MarketPriors, StochasticConfig
 
 
 class SpreadConfig(Frozen):
     """`spread_profile`: how a coin is quoted."""
 
-    target_inventory_usd: float = Field(ge=10.0, le=1e8, description="wanted standard deviation of inventory; sets gamma")
+    target_inventory_usd: float = Field(
+        ge=10.0, le=1e8, description="wanted standard deviation of inventory; sets gamma"
+    )
     level_usd: float = Field(ge=10.0, le=1e7, description="notional of one order, the model's lot")
     level_count: int = Field(ge=1, le=20, description="orders per side")
     level_spacing_kappa: float = Field(ge=0.02, le=5.0, description="distance between levels in units of 1/kappa")
-    half_spread_min_bps: float = Field(ge=0.0, le=100.0, description="floor of the touch quote's distance from fair value")
+    half_spread_min_bps: float = Field(
+        ge=0.0, le=100.0, description="floor of the touch quote's distance from fair value"
+    )
     half_spread_max_bps: float = Field(ge=0.1, le=1000.0, description="beyond it no quote is placed on that side")
     edge_min_bps: float = Field(ge=-10.0, le=100.0, description="least expected edge per fill after fee and markout")
     unprofitable: Literal["abstain", "quote"] = Field(description="what to do when no depth earns edge_min_bps")
-    cold_widen_bps: float = Field(ge=0.0, le=100.0, description="added to both sides while an estimator runs on its prior")
+    cold_widen_bps: float = Field(
+        ge=0.0, le=100.0, description="added to both sides while an estimator runs on its prior"
+    )
     cold_size_frac: float = Field(ge=0.01, le=1.0, description="size multiplier while an estimator runs on its prior")
 
 
@@ -56,7 +54,7 @@ class CoinLimits(Frozen):
     oracle_divergence_max_bps: float = Field(ge=1.0, le=5000.0, description="mid against oracle beyond it pulls")
     spread_max_bps: float = Field(ge=0.1, le=5000.0, description="a wider market pulls")
     fill_burst_max: int = Field(ge=1, le=1000, description="own fills of one side within the window that pull")
-    fill_burst_window_s: float = Field(ge=0.1, le=600.0, description="window of fill_burst_max; also the pause after it")
+    fill_burst_window_s: float = Field(ge=0.1, le=600.0, description="window of fill_burst_max, and its pause")
 
 
 class RiskConfig(Frozen):
@@ -64,19 +62,19 @@ class RiskConfig(Frozen):
 
     loss_max_usd: float = Field(ge=1.0, le=1e8, description="loss since start that halts")
     drawdown_max_frac: float = Field(ge=0.001, le=1.0, description="fall of equity from its peak that halts")
-    margin_used_max_frac: float = Field(ge=0.01, le=1.0, description="margin used / account value beyond it: reduce only")
-    portfolio_max_usd: float = Field(ge=10.0, le=1e9, description="sum of |position| over coins beyond it: reduce only")
+    margin_used_max_frac: float = Field(ge=0.01, le=1.0, description="margin used / account value: beyond, reduce only")
+    portfolio_max_usd: float = Field(ge=10.0, le=1e9, description="sum of |position|: beyond it, reduce only")
     rejects_max: int = Field(ge=1, le=10_000, description="refused orders within the window that pull")
     rejects_window_s: float = Field(ge=1.0, le=3600.0, description="window of rejects_max; also the pause after it")
     unknown_orders_max: int = Field(ge=0, le=1000, description="orders of unknown outcome beyond it pull")
-    position_drift_reads: int = Field(ge=1, le=20, description="account reads in a row that must disagree before the alarm")
+    position_drift_reads: int = Field(ge=1, le=20, description="account reads in a row that disagree before the alarm")
 
 
 class BudgetConfig(Frozen):
     """`impulse.budget`: the account's requests."""
 
     reserve_requests: int = Field(ge=0, le=100_000, description="kept back: below it nothing new is placed")
-    scarce_requests: int = Field(ge=1, le=1_000_000, description="below it the band widens, linearly to band_scarce_max")
+    scarce_requests: int = Field(ge=1, le=1_000_000, description="below it the band widens to band_scarce_max")
     band_scarce_max: float = Field(ge=1.0, le=20.0, description="band multiplier when only the reserve is left")
     batch_max: int = Field(ge=1, le=200, description="orders in one action; the venue's cap is 200")
 
@@ -96,8 +94,10 @@ class TimingConfig(Frozen):
 class CoinConfig(Frozen):
     """Everything one coin runs on."""
 
-    coin: str = Field(pattern=r"^([a-z0-9]{1,6}:)?[A-Za-z0-9]{1,16}$", description="name on the wire; `dex:COIN` for HIP-3")
-    leverage: int = Field(ge=1, le=50, description="leverage margin limits are computed with")
+    coin: str = Field(
+        pattern=r"^([a-z0-9]{1,6}:)?[A-Za-z0-9]{1,16}$", description="name on the wire; dex:COIN is HIP-3"
+    )
+    leverage: int = Field(ge=1, le=50, description="position limit as a multiple of account value")
     market: MarketPriors
     spread: SpreadConfig
     stochastic: StochasticConfig

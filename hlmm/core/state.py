@@ -9,9 +9,9 @@ from hlmm.core.account import Ledger
 from hlmm.core.book import CoinBook
 from hlmm.core.budget import Budget
 from hlmm.core.orders import OrderStore
-from hlmm.core.quoting import Quoter
+from hlmm.core.quoting import Quoter, Wish
 from hlmm.core.view import Phase
-from hlmm.types import NS_PER_S, Coin, Ns, Side
+from hlmm.types import NS_PER_S, Coin, Ns, Px, Side
 
 if TYPE_CHECKING:
     from hlmm.core.commands import Alarm, Decision
@@ -35,11 +35,16 @@ class CoinState:
         self.quoter = Quoter(config)
         self.burst: deque[tuple[Ns, Side]] = deque()
         self.decision: Decision | None = None
+        self.wish = Wish(reason="starting", text="waiting for the venue")
         self.reason = "starting"
         self.is_two_sided = False
         self.first_two_sided_ts: Ns | None = None
         self.two_sided_ns = 0
-        self.drift_reads = 0
+
+    @property
+    def fallback_px(self) -> Px:
+        """A price to value limits with while nothing is quoted."""
+        return self.book.mark_px or Px(1)
 
     def burst_fills(self, ts: Ns) -> int:
         """Own fills within the burst window on the side that has more."""
@@ -50,7 +55,7 @@ class CoinState:
         return max(bids, len(self.burst) - bids)
 
     def count_uptime(self, elapsed_ns: int, now: Ns, *, two_sided: bool) -> None:
-        """Add the time since the last event to the side it belongs to; the clock starts at the first two-sided quote."""
+        """Add the time since the last event to what it was; the clock starts at the first two-sided quote."""
         if self.first_two_sided_ts is not None and self.is_two_sided:
             self.two_sided_ns += elapsed_ns
         if two_sided and self.first_two_sided_ts is None:

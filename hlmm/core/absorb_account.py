@@ -1,0 +1,132 @@
+"""What fills, funding and account reads do to the state."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, assert_never
+
+from hlmm.core.commands import Alarm
+from hlmm.core.events import AccountRead, BudgetRead, FeesRead, FundingPaid, MetaRead, OrderFilled, RoleRead
+from hlmm.core.orders import is_ours
+from hlmm.types import NS_PER_S, Coin, Ns, Px, Sz
+
+if TYPE_CHECKING:
+    from hlmm.core.account import CoinLedger
+    from hlmm.core.state import EngineState
+
+AccountFact = OrderFilled | FundingPaid | AccountRead | BudgetRead | FeesRead | MetaRead | RoleRead
+
+FLAT_MARK: Final = Px(1)
+"""Stands for the mark of a coin without a position until the first one arrives; it multiplies a size of zero."""
+
+
+def absorb_account(state: EngineState, event: AccountFact) -> None:
+    """Take one fact about the account."""
+    match event:
+        case OrderFilled():
+            _filled(state, event)
+        case AccountRead():
+            _account(state, event)
+        case FundingPaid():
+            state.ledger.fund(event)
+        case BudgetRead():
+            state.budget.read(event.requests_used, event.requests_cap)
+            state.gate.confirm("budget")
+        case FeesRead():
+            state.maker_bps = event.maker_bps
+            state.gate.confirm("fees")
+        case MetaRead():
+            _meta(state, event)
+        case RoleRead():
+            state.gate.confirm("signer")
+        case _:
+            assert_never(event)
+
+
+def _meta(state: EngineState, event: MetaRead) -> None:
+    """Learn the grids. A coin that the venue does not list keeps the gate shut."""
+    listed = {instrument.coin: instrument for instrument in event.instruments}
+    for coin, coin_state in state.coins.items():
+        found = listed.get(coin)
+        if found is None:
+            state.alarms.append(Alarm(code="coin_not_listed", text=f"the venue does not list {coin}"))
+            return
+        if coin_state.instrument is not None and coin_state.instrument != found:
+            state.alarms.append(Alarm(code="instrument_changed", text=f"{coin} changed from {coin_state.instrument}"))
+        coin_state.instrument = found
+    state.gate.confirm("instruments")
+
+
+def _filled(state: EngineState, event: OrderFilled) -> None:
+    """Count a fill once. Before the first account snapshot it waits: the snapshot may hold it already."""
+    if state.ledger.snapshot_ms is None:
+        state.early_fills.append(event)
+        return
+    if event.venue_ts <= state.ledger.snapshot_ms or not state.ledger.is_new(event.coin, event.tid):
+        return
+    ledger = state.ledger.coins.get(event.coin)
+    if ledger is None:
+        state.ledger.open_coin(event.coin, None, event.px, state.ledger.snapshot_ms)
+        ledger = state.ledger.coins[event.coin]
+    _count(state, event, ledger)
+    order = state.orders.get(event.cloid)
+    if order is None:
+        if is_ours(event.cloid):
+            state.alarms.append(Alarm(code="orphan_fill", text=f"fill {event.tid} of an order we do not know"))
+        else:
+            state.alarms.append(Alarm(code="foreign_fill", text=f"{event.coin}: fill {event.tid} that is not ours"))
+        return
+    order.oid = event.oid
+    if not state.orders.fill(order, event.sz, state.ts):
+        state.lose_sync(f"fill {event.tid} of {event.sz} does not fit order {order.cloid:#034x}")
+
+
+def _count(state: EngineState, event: OrderFilled, ledger: CoinLedger) -> None:
+    """Book the fill in the ledger, the budget and the burst window."""
+    coin = state.coins.get(event.coin)
+    due_ts = Ns(state.ts + int(state.config.timing.markout_s * NS_PER_S))
+    ledger.fill(event, None if coin is None else coin.book.mid_px, due_ts)
+    state.recent_fills.append((event.venue_ts, event.coin, Sz(event.side * event.sz)))
+    state.budget.earn_notional(event.sz * event.px)
+    if coin is not None and not event.snapshot:
+        coin.burst.append((state.ts, event.side))
+
+
+def _account(state: EngineState, event: AccountRead) -> None:
+    """The first read begins the ledger; later ones check it."""
+    ledger = state.ledger
+    held = {holding.coin: holding for holding in event.holdings}
+    if ledger.snapshot_ms is None:
+        ledger.begin(event.venue_ts, event.account_value)
+        for coin in dict.fromkeys([*state.coins, *held]):
+            ledger.open_coin(coin, held.get(coin), FLAT_MARK, event.venue_ts)
+        early, state.early_fills = list(state.early_fills), type(state.early_fills)(maxlen=state.early_fills.maxlen)
+        for fill in early:
+            _filled(state, fill)
+    for coin, holding in held.items():
+        if coin in ledger.coins:
+            ledger.coins[coin].mark_px = holding.mark_px
+    ledger.value(event.account_value, event.margin_used, event.withdrawable)
+    _check_positions(state, event)
+    state.gate.confirm("account")
+    if state.confirm_ts is not None and event.asked_ts >= state.confirm_ts:
+        state.confirmed_account = True
+
+
+def _check_positions(state: EngineState, event: AccountRead) -> None:
+    """Compare our positions, as of the read's block, with the venue's. Disagreement that lasts is drift."""
+    held = {holding.coin: holding.sz for holding in event.holdings}
+    later: dict[Coin, int] = {}
+    for venue_ts, coin, signed in state.recent_fills:
+        if venue_ts > event.venue_ts:
+            later[coin] = later.get(coin, 0) + signed
+    drifted = False
+    for coin, ledger in state.ledger.coins.items():
+        agrees = ledger.position_sz - later.get(coin, 0) == held.get(coin, 0)
+        ledger.drift_reads = 0 if agrees else ledger.drift_reads + 1
+        if ledger.drift_reads >= state.config.risk.position_drift_reads:
+            drifted = True
+            text = f"{coin}: we count {ledger.position_sz}, the venue {held.get(coin, 0)} (size units)"
+            state.alarms.append(Alarm(code="position_drift", text=text))
+            state.lose_sync(f"position drift on {coin}")
+    if state.out_of_sync and not drifted and state.resync_after is not None and event.asked_ts >= state.resync_after:
+        state.out_of_sync = ""
