@@ -25,7 +25,10 @@ def marked_command(name: str) -> list[str]:
 def lock(name: str) -> dict[tuple[str, str], str]:
     """Versions by distribution and marker."""
     text = (ROOT / name).read_text(encoding="utf-8")
-    return {(n, marker): version for n, version, marker in re.findall(r"^([\w.-]+)==(\S+)([^\\\n]*)\\?$", text, re.M)}
+    return {
+        (n, marker): version
+        for n, version, marker in re.findall(r"^([\w.-]+)==(\S+)([^\\\n]*)\\?$", text, re.MULTILINE)
+    }
 
 
 def canonical(requirement: str) -> str:
