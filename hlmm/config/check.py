@@ -1,0 +1,71 @@
+"""Checks of compositions: one, or every preset of every group."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+
+from hlmm.config.catalog import GROUPS, Catalog
+from hlmm.config.errors import ConfigError, Problem
+from hlmm.config.load import Loaded, load
+from hlmm.shell.env import ProdEnv, TestnetEnv
+
+PLACEHOLDERS = {
+    "prod": ("env.account_address=0x1111111111111111111111111111111111111111",
+             "env.agent_address=0x2222222222222222222222222222222222222222", "env.secrets.file=secrets/prod.enc.yaml"),
+    "testnet": ("env.account_address=0x1111111111111111111111111111111111111111",
+                "env.agent_address=0x2222222222222222222222222222222222222222", "env.secrets.file=secrets/dev.enc.yaml"),
+}  # fmt: skip
+"""What the operator alone knows; `--all` checks the rest of these presets around it."""
+
+
+class Check(msgspec.Struct, frozen=True, kw_only=True):
+    """One composition's verdict. `notes` are facts about this machine that are not the configuration's fault."""
+
+    name: str
+    problems: tuple[Problem, ...]
+    notes: tuple[str, ...] = ()
+    config_hash: str | None = None
+
+    @property
+    def valid(self) -> bool:
+        """True when the composition may run."""
+        return not self.problems
+
+
+def check(overrides: Sequence[str], config_dir: Path | None, name: str | None = None) -> Check:
+    """Check one composition. Args: name, shown; the overrides by default.   Raises: nothing."""
+    shown = name if name is not None else " ".join(overrides) or "default"
+    try:
+        loaded = load(overrides, config_dir)
+    except ConfigError as error:
+        return Check(name=shown, problems=error.problems)
+    return Check(name=shown, problems=(), notes=tuple(_notes(loaded)), config_hash=loaded.hash)
+
+
+def check_all(overrides: Sequence[str], config_dir: Path | None) -> list[Check]:
+    """Check every preset of every group, each laid over the given overrides. Raises: nothing."""
+    try:
+        catalog = Catalog(config_dir)
+    except ConfigError as error:
+        return [Check(name="config folder", problems=error.problems)]
+    checks = [check(overrides, config_dir)]
+    for group in GROUPS:
+        for option in catalog.options(group):
+            more = PLACEHOLDERS.get(option, ()) if group == "env" else ()
+            checks.append(check((*overrides, f"{group}={option}", *more), config_dir, f"{group}={option}"))
+    return checks
+
+
+def _notes(loaded: Loaded) -> list[str]:
+    env = loaded.run.env
+    if not isinstance(env, TestnetEnv | ProdEnv):
+        return []
+    found = shutil.which(env.secrets.binary)
+    notes = [f"sops: {found}" if found else f"sops: {env.secrets.binary!r} is not on PATH; `hlmm run` would exit 4"]
+    if not Path(env.secrets.file).is_file():
+        notes.append(f"secrets: {env.secrets.file} is not there; `hlmm run` would exit 4")
+    return notes
