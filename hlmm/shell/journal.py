@@ -181,7 +181,7 @@ class Journal:
 class Reader:
     """Reads one journal, record by record, tolerating a kill at any byte.
 
-    `header` is None when not even that survived. After iteration, `footer` is set for a clean journal and `loss`
+    `header` is None when not even that survived. `payload` holds the bytes of the newest record. After iteration, `footer` is set for a clean journal and `loss`
     says what could not be read.
     Raises: OSError from opening the file; nothing while reading.
     """
@@ -192,6 +192,7 @@ class Reader:
         self.footer: Footer | None = None
         self.header: Header | None = None
         self.end_byte = 0
+        self.payload = b""
         self._crc = 0
         first = self._next()
         if isinstance(first, Header):
@@ -238,6 +239,7 @@ class Reader:
             return None
         self._crc = crc
         self.end_byte = body + length
+        self.payload = payload
         return record
 
 

@@ -21,6 +21,7 @@ import msgspec
 from hlmm.core.commands import AnyCommand, Resubscribe
 from hlmm.core.events import StopRequested, Tick
 from hlmm.core.view import EngineView, Phase
+from hlmm.hyperliquid.inflight import SentState
 from hlmm.shell.inbox import Inbox
 from hlmm.shell.node import Node
 
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
     from hlmm.core.events import AnyEvent
-    from hlmm.hyperliquid.session import Outbox, Request
+    from hlmm.hyperliquid.inflight import Outbox, Request
     from hlmm.shell.clock import WallClock
     from hlmm.shell.journal import Journal
     from hlmm.shell.settings import RunConfig
@@ -39,10 +40,21 @@ JITTER: Final = 0.5
 GC_THRESHOLD: Final = 50_000
 GC_IDLE_S: Final = 5.0
 STEPS_BEFORE_YIELD: Final = 200
+ENDED: Final = (Phase.STOPPED, Phase.HALTED)
 
 
 class VenueUnreachableError(Exception):
     """No session could be opened within `run.first_connect_deadline_s`; the message holds the last cause."""
+
+
+def _reraise(group: ExceptionGroup[Exception]) -> None:
+    """Whatever ended the loop beside its own way out; an unreachable venue without its wrapping."""
+    unreachable = group.subgroup(VenueUnreachableError)
+    if unreachable is not None:
+        raise VenueUnreachableError(str(unreachable.exceptions[0])) from None
+    bugs = group.split(_EndedError)[1]
+    if bugs is not None:
+        raise bugs
 
 
 class Connection(Protocol):
@@ -118,7 +130,7 @@ class LiveLoop:
         self._parts = parts
         self._node = parts.node
         self._clock = parts.clock
-        self._inbox = Inbox(private_max=config.inbox_private_max, public_max=config.inbox_public_max)
+        self.inbox = Inbox(private_max=config.inbox_private_max, public_max=config.inbox_public_max)
         self._wake = asyncio.Event()
         self._done = asyncio.Event()
         self._connection: Connection | None = None
@@ -169,11 +181,11 @@ class LiveLoop:
                 for part in (self._connect_forever, self._drain_forever, self._tick_forever, self._keep_house):
                     tasks.create_task(part())
                 tasks.create_task(self._end())
-        except* _EndedError:
-            pass
+        except ExceptionGroup as group:
+            _reraise(group)
         return Ending(
             reason=self._reason,
-            confirmed=self._node.engine.phase is Phase.STOPPED,
+            confirmed=self._node.engine.phase in ENDED,
             signals=tuple(self._signals),
         )
 
@@ -189,7 +201,7 @@ class LiveLoop:
             await self._wake.wait()
             self._wake.clear()
             steps = 0
-            while (event := self._inbox.pop()) is not None:
+            while (event := self.inbox.pop()) is not None:
                 outbox = self._node.feed(event, self._clock.now())
                 if outbox is not None:
                     self._send(outbox)
@@ -200,16 +212,16 @@ class LiveLoop:
 
     def _follow_phase(self) -> None:
         match self._node.engine.phase:
-            case Phase.STOPPED:
+            case Phase.STOPPED | Phase.HALTED:
                 self._done.set()
-            case Phase.HALTED:
-                self.stop("halted")
-            case Phase.STARTING | Phase.TRADING | Phase.STOPPING:
+            case Phase.STOPPING:
+                self.stop(f"halted: {self._node.engine.halt_reason}")
+            case Phase.STARTING | Phase.TRADING:
                 pass
 
     def _push(self, events: Sequence[AnyEvent]) -> None:
         for event in events:
-            self._inbox.push(event)
+            self.inbox.push(event)
         if events:
             self._wake.set()
 
@@ -244,7 +256,7 @@ class LiveLoop:
             if loop.time() >= next_view:
                 next_view = loop.time() + PUBLISH_S
                 self._parts.observer.view(self._node.engine.view())
-            if loop.time() >= next_collect and not self._inbox:
+            if loop.time() >= next_collect and not self.inbox:
                 next_collect = loop.time() + GC_IDLE_S
                 gc.collect(1)
 
@@ -260,15 +272,18 @@ class LiveLoop:
                 self._drop_connection()
         for request in outbox.requests:
             self._tasks.create_task(self._post(request))
+        if outbox.reconnect:
+            self._parts.observer.note(f"reconnecting: {outbox.reconnect}")
+            self._drop_connection()
 
     async def _post(self, request: Request) -> None:
         session = self._node.session
         try:
             status, body = await self._parts.venue.post(request)
         except NotSentError as error:
-            self._push(session.failed(request.id, sent="no", why=str(error), ts=self._clock.now()))
+            self._push(session.failed(request.id, sent=SentState.UNSENT, why=str(error), ts=self._clock.now()))
         except (OSError, TimeoutError) as error:
-            self._push(session.failed(request.id, sent="unknown", why=str(error), ts=self._clock.now()))
+            self._push(session.failed(request.id, sent=SentState.UNKNOWN, why=str(error), ts=self._clock.now()))
         else:
             outbox, events = session.answered(request.id, status, body, self._clock.now())
             self._send(outbox)

@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, Protocol
 
 from hlmm.core.commands import Alarm, AnyCommand, Decision, Resubscribe
-from hlmm.hyperliquid.session import Outbox
 from hlmm.shell.journal import Tally, command_payload, event_payload
 
 if TYPE_CHECKING:
@@ -17,6 +16,7 @@ if TYPE_CHECKING:
 
     from hlmm.core.engine import Engine
     from hlmm.core.events import AnyEvent
+    from hlmm.hyperliquid.inflight import Outbox
     from hlmm.hyperliquid.session import Session
     from hlmm.types import Ns
 

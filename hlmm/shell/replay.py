@@ -10,7 +10,7 @@ from hlmm.core.commands import Command
 from hlmm.core.engine import Engine
 from hlmm.core.events import AnyEvent
 from hlmm.core.settings import EngineConfig
-from hlmm.shell.journal import FORMAT, Reader, Tally, command_payload, event_payload
+from hlmm.shell.journal import FORMAT, Reader, Tally, command_payload
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -48,7 +48,9 @@ class _Step(msgspec.Struct):
     """One event and the commands journalled after it. `last` has no record after it."""
 
     event: AnyEvent
+    payload: bytes
     commands: list[AnyCommand]
+    payloads: list[bytes]
     last: bool
 
 
@@ -73,9 +75,9 @@ def replay(journal: Path) -> Replayed:
         divergence = _compare(tally.events, step, got, open_end=open_end)
         if divergence is not None:
             break
-        tally.event(event_payload(step.event))
-        for command in got[: len(step.commands)]:
-            tally.command(command_payload(command))
+        tally.event(step.payload)
+        for payload in step.payloads:
+            tally.command(payload)
     if divergence is None:
         divergence = _damage(reader, tally)
     loss = reader.loss
@@ -96,20 +98,22 @@ def _steps(reader: Reader) -> Iterator[_Step]:
         if isinstance(record, Command):
             if step is not None:
                 step.commands.append(record)
+                step.payloads.append(reader.payload)
         else:
             if step is not None:
                 yield step
-            step = _Step(record, [], last=False)
+            step = _Step(record, reader.payload, [], [], last=False)
     if step is not None:
         step.last = True
         yield step
 
 
 def _compare(index: int, step: _Step, got: list[AnyCommand], *, open_end: bool) -> Divergence | None:
-    """A kill may have cut the last event's commands short (`open_end`): then those that are there must be a prefix."""
-    if got == step.commands or (open_end and got[: len(step.commands)] == step.commands):
+    """Bytes against bytes. A kill may have cut the last event's commands short (`open_end`): a prefix will do then."""
+    now = [command_payload(command) for command in got]
+    if now == step.payloads or (open_end and now[: len(step.payloads)] == step.payloads):
         return None
-    at = next((i for i, pair in enumerate(zip(got, step.commands, strict=False)) if pair[0] != pair[1]), None)
+    at = next((i for i, pair in enumerate(zip(now, step.payloads, strict=False)) if pair[0] != pair[1]), None)
     position = min(len(got), len(step.commands)) if at is None else at
     return Divergence(
         index=index,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from hlmm.hyperliquid.settings import ConnectionConfig
+
 
 class RunConfig(BaseModel):
     """How the shell drives the engine. None of these changes what the engine decides on a given event."""
@@ -30,3 +32,4 @@ class RunConfig(BaseModel):
     first_connect_deadline_s: float = Field(
         default=30.0, ge=1.0, le=600.0, description="time for the first session before the run gives up, s"
     )
+    connection: ConnectionConfig = Field(default=ConnectionConfig(), description="how the session talks to the venue")

@@ -26,12 +26,14 @@ if TYPE_CHECKING:
     from hlmm.core.engine import Engine
     from hlmm.core.events import AnyEvent
     from hlmm.core.view import EngineView
-    from hlmm.hyperliquid.session import Outbox, Session
+    from hlmm.hyperliquid.inflight import Outbox
+    from hlmm.hyperliquid.session import Session
     from hlmm.sim.gateway import Gateway, Output
 
 RECONNECT_NS: Final = Ns(1 * NS_PER_S)
 STOP_DEADLINE_NS: Final = Ns(30 * NS_PER_S)
 JITTER: Final = 0.5
+ENDED: Final = (Phase.STOPPED, Phase.HALTED)
 
 
 class NetworkConfig(BaseModel):
@@ -104,7 +106,7 @@ class VirtualRun:
 
     def advance(self, until: Ns) -> None:
         """Run everything due up to and including `until`. Raises: AssertionError on a bug in any part."""
-        while self._node.engine.phase is not Phase.STOPPED:
+        while self._node.engine.phase not in ENDED:
             due_here = self._heap[0][0]
             due_there = self._gateway.next_due()
             if min(due_here, due_there) > until:
@@ -120,6 +122,7 @@ class VirtualRun:
     def finish(self, reason: str) -> VirtualResult:
         """Ask for an orderly stop, run until the venue confirmed it or 30 virtual seconds passed, and report."""
         ended = self.now
+        self.now = Ns(self.now + 1)
         self._feed([StopRequested(ts=self.now, reason=reason)])
         self.advance(Ns(self.now + STOP_DEADLINE_NS))
         tally = self._node.recorder.tally
@@ -128,7 +131,7 @@ class VirtualRun:
             commands=tally.commands,
             decisions_hash=tally.decisions_hash,
             view=self._node.engine.view(),
-            stopped=self._node.engine.phase is Phase.STOPPED,
+            stopped=self._node.engine.phase in ENDED,
             started=self.started,
             ended=ended,
         )
@@ -197,6 +200,10 @@ class VirtualRun:
                     self._gateway.http(request.id, path, request.body, self.now)
                 ),
             )
+
+        if outbox.reconnect:
+            why = outbox.reconnect
+            self._at(self.now, lambda: self._drop(why))
 
     def _reach(self, connection: int, frame: bytes) -> None:
         if connection == self._connection and self._open:

@@ -1,0 +1,103 @@
+"""`hlmm run`: make markets on the chosen venue until Ctrl-C, a signal, `hlmm stop` or the end of `--for`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from hlmm.config.load import Loaded
+    from hlmm.shell.summary import RunSummary
+    from hlmm.shell.trade import Order
+    from hlmm.shell.venues import Access
+
+
+def run(
+    overrides: Annotated[list[str] | None, typer.Argument(help="Configuration, e.g. +asset=BTC env=sim")] = None,
+    *,
+    for_: Annotated[str | None, typer.Option("--for", help="Stop by itself after this real time: 60s, 5m, 1h.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object at the end, nothing else.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation on prod.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would run and stop.")] = False,
+    config_dir: Annotated[Path | None, typer.Option("--config-dir", help="Your own presets.")] = None,
+) -> None:
+    """Make markets. The default venue is the embedded simulated exchange: no key, no account, no network."""
+    from hlmm.cli.durations import duration
+    from hlmm.cli.failures import failing_as_exit
+    from hlmm.cli.view_confirm import confirmation
+    from hlmm.config.load import load
+    from hlmm.shell import venues
+
+    duration_s = None if for_ is None else duration(for_)
+    with failing_as_exit():
+        loaded = load(overrides or [], config_dir)
+        if dry_run:
+            typer.echo(confirmation(loaded), err=True)
+            return
+        with venues.open_access(loaded.run.env) as access:
+            if loaded.run.env.kind == "prod":
+                _confirm(loaded, access.account, ask=not yes)
+            summary = _trade(access, _order(loaded, duration_s), as_json=as_json)
+    _finish(summary, as_json=as_json)
+
+
+def _order(loaded: Loaded, duration_s: float | None) -> Order:
+    from hlmm.config.run_config import to_engine_config
+    from hlmm.shell.trade import Order
+
+    return Order(
+        engine=to_engine_config(loaded.run),
+        shell=loaded.run.run,
+        config_yaml=loaded.yaml,
+        config_hash=loaded.hash,
+        mode=loaded.run.env.kind,
+        duration_s=duration_s,
+    )
+
+
+def _trade(access: Access, order: Order, *, as_json: bool) -> RunSummary:
+    import sys
+
+    from hlmm.cli.screen import LineScreen, TerminalScreen
+    from hlmm.shell.live import run_fast
+    from hlmm.shell.trade import trade
+
+    coins = ", ".join(coin.coin for coin in order.engine.coins)
+    title = f"{coins} on {access.title}"
+    drawn = sys.stderr.isatty() and sys.stdout.isatty() and not as_json
+    with TerminalScreen(title) if drawn else LineScreen() as screen:
+        return run_fast(trade(access, order, screen))
+
+
+def _confirm(loaded: Loaded, account: str, *, ask: bool) -> None:
+    """Show what is about to trade; have the operator type the account's last four digits."""
+    from hlmm.cli.view_confirm import confirmation
+    from hlmm.shell.exits import Exit
+
+    typer.echo(confirmation(loaded), err=True)
+    if not ask:
+        return
+    suffix = account[-4:]
+    try:
+        typed = typer.prompt(f"real money: type the last four characters of the account ({suffix})", err=True)
+    except typer.Abort:
+        typed = ""
+    if typed.strip().lower() != suffix.lower():
+        typer.echo("not confirmed; nothing was sent (--yes confirms without asking)", err=True)
+        raise typer.Exit(Exit.USAGE)
+
+
+def _finish(summary: RunSummary, *, as_json: bool) -> None:
+    import msgspec
+
+    if as_json:
+        typer.echo(msgspec.json.encode(summary))
+    else:
+        from rich.console import Console
+
+        from hlmm.cli.view import final_table
+
+        Console().print(final_table(summary))
+    raise typer.Exit(summary.exit_code)

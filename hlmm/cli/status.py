@@ -1,0 +1,32 @@
+"""`hlmm status`: what runs here, or how the last run ended."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+RunsDir = Annotated[Path, typer.Option("--runs-dir", help="Folder that holds one folder per run.")]
+
+
+def status(
+    *,
+    runs_dir: RunsDir = Path("runs"),
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON only.")] = False,
+) -> None:
+    """Show running engines, dead ones that may have left orders, else the last run."""
+    import msgspec
+
+    from hlmm.shell.statedir import state_dir
+    from hlmm.shell.status import gather
+
+    found = gather(state_dir(), runs_dir)
+    if as_json:
+        typer.echo(msgspec.json.encode(found))
+        return
+    from rich.console import Console
+
+    from hlmm.cli.view_status import status_table
+
+    Console().print(status_table(found))
