@@ -72,7 +72,7 @@ def decide_coin(state: EngineState, coin: CoinState, account: Finding) -> list[A
     allowed = permit(quotes, finding, instrument=instrument, limits=coin.config.limits, stake=stake)
     plan = reconcile(allowed, state.orders.of(coin.coin), _terms(state, coin, wish, position))
     commands = _commands(state, coin, plan)
-    _assert_safe(state, coin, allowed)
+    _assert_safe(state, coin, allowed, commands)
     return _explain(state, coin, wish, allowed) + commands
 
 
@@ -147,23 +147,22 @@ def _place(state: EngineState, coin: CoinState, quote: Quote) -> PlaceOrder:
     return PlaceOrder(cloid=order.cloid, coin=coin.coin, side=order.side, px=order.px, sz=order.sz)
 
 
-def _assert_safe(state: EngineState, coin: CoinState, allowed: Allowed) -> None:
-    """The invariants of design section 6 that concern one coin, checked on every decision."""
-    position = state.ledger.position(coin.coin)
-    placed_now = [order for order in state.orders.of(coin.coin) if order.sent_ts == state.ts and order.oid is None]
-    if not placed_now:
+def _assert_safe(state: EngineState, coin: CoinState, allowed: Allowed, commands: list[AnyCommand]) -> None:
+    """The invariants of design section 6 that concern one coin, checked on every decision that places something."""
+    places = [command.place if isinstance(command, ModifyOrder) else command for command in commands]
+    placed = [place for place in places if isinstance(place, PlaceOrder)]
+    if not placed:
         return
     assert not state.is_stopping, "an order was placed after the stop began"
     assert allowed.finding.verdict < Verdict.PULL, allowed.finding
-    for side in Side:
-        if any(order.side is side for order in placed_now):
-            open_sz = sum(order.resting_sz for order in state.orders.of(coin.coin) if order.side is side)
-            assert side * position + open_sz <= allowed.limit_sz, "the worst case is beyond the position limit"
-    book = coin.book
-    for order in placed_now:
+    position, book = state.ledger.position(coin.coin), coin.book
+    for side in dict.fromkeys(place.side for place in placed):
+        open_sz = sum(order.resting_sz for order in state.orders.of(coin.coin) if order.side is side)
+        assert side * position + open_sz <= allowed.limit_sz, "the worst case is beyond the position limit"
+    for place in placed:
         assert book.bid is not None
         assert book.ask is not None
-        crosses = order.px >= book.ask.px if order.side is Side.BID else order.px <= book.bid.px
+        crosses = place.px >= book.ask.px if place.side is Side.BID else place.px <= book.bid.px
         assert not crosses, "an order crosses the book it was computed on"
 
 

@@ -122,7 +122,8 @@ def _match(mine: list[Order], wanted: list[Quote], band: Band) -> tuple[list[Ord
     for order in mine:
         fit = None
         if order.status in (Status.OPEN, Status.SENT):
-            fit = next((quote for quote in missing if _fits(order, quote, band)), None)
+            fits = [quote for quote in missing if _fits(order, quote, band)]
+            fit = min(fits, key=lambda quote: abs(quote.px - order.px), default=None)
         if fit is None:
             stale.append(order)
         else:
