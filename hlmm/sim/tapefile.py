@@ -1,0 +1,49 @@
+"""I/O. Opens recorded tapes: gzip (or plain) JSONL files, with file and line in every complaint."""
+
+from __future__ import annotations
+
+import gzip
+import zlib
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from hlmm.sim.frames import Tape, TapeError, read_tape, tape_instrument
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from hlmm.types import Instrument
+
+LINE_BYTES_MAX: Final = 4_000_000
+
+
+def tape_lines(path: Path) -> Iterator[bytes]:
+    """The lines of a tape. Args: path, `.gz` or plain. Raises: TapeError when it cannot be read to its end."""
+    number = 0
+    try:
+        with gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb") as file:
+            while line := file.readline(LINE_BYTES_MAX):
+                number += 1
+                yield line
+    except (OSError, EOFError, zlib.error) as error:
+        raise TapeError(f"{path}:{number + 1}: cannot be read: {error}") from error
+
+
+def load_instrument(path: Path, asset: int = 0) -> Instrument:
+    """The perp grid a tape needs (`frames.tape_instrument`). Raises: TapeError."""
+    return tape_instrument(tape_lines(path), str(path), asset)
+
+
+def load_tape(path: Path, instrument: Instrument) -> Tape:
+    """Read a whole tape onto an instrument's grid (`frames.read_tape`). Raises: TapeError."""
+    return read_tape(tape_lines(path), str(path), instrument)
+
+
+def load_tapes(paths: Iterable[str]) -> list[tuple[Instrument, Tape]]:
+    """Read several tapes, each with the instrument it needs. Raises: TapeError."""
+    found: list[tuple[Instrument, Tape]] = []
+    for name in paths:
+        path = Path(name)
+        instrument = load_instrument(path)
+        found.append((instrument, load_tape(path, instrument)))
+    return found
