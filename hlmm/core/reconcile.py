@@ -116,7 +116,7 @@ def _plan_side(draft: _Draft, side: Side, allowed: Allowed, orders: tuple[Order,
 
 
 def _match(mine: list[Order], wanted: list[Quote], band: Band) -> tuple[list[Order], list[Quote]]:
-    """Pair orders that may stay with the quotes they serve. Returns: orders without a quote, quotes without an order."""
+    """Pair orders that may stay with quotes. Returns: orders without a quote, quotes without an order."""
     missing = list(wanted)
     stale: list[Order] = []
     for order in mine:

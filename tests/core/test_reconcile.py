@@ -112,7 +112,7 @@ def test_every_prefix_is_safe_and_paid_for(
     orders, quotes = build(raw_orders, raw_quotes)
     plan = reconcile(allow(*quotes, limit=limit), orders, terms(spendable=spend))
     assert len(plan.moves) + len(plan.adds) <= spend
-    worst = {side: sum(order.resting_sz for order in orders if order.side is side) for side in Side}
+    worst: dict[Side, int] = {side: sum(order.resting_sz for order in orders if order.side is side) for side in Side}
     for quote in (*(new for _, new in plan.moves), *plan.adds):
         worst[quote.side] += quote.sz
         assert worst[quote.side] <= limit

@@ -109,8 +109,8 @@ def coin_config(coin: str = "BTC", **limits: float) -> CoinConfig:
         ),
         stochastic=STOCHASTIC,
         band=BandConfig(requote_cost_usd=0.001, band_min_kappa=0.1, band_max_kappa=1.0, size_tolerance_frac=0.3),
-        limits=CoinLimits(
-            **{
+        limits=CoinLimits.model_validate(
+            {
                 "max_position_usd": 10_000.0,
                 "max_order_usd": 5_000.0,
                 "price_band_bps": 100.0,
@@ -131,8 +131,8 @@ def engine_config(*coins: CoinConfig, **risk: float) -> EngineConfig:
     """An engine over the given coins, BTC by default. Args: risk, overrides of `RiskConfig`."""
     return EngineConfig(
         coins=coins or (coin_config(),),
-        risk=RiskConfig(
-            **{
+        risk=RiskConfig.model_validate(
+            {
                 "loss_max_usd": 100.0,
                 "drawdown_max_frac": 0.1,
                 "margin_used_max_frac": 0.5,
