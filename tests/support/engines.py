@@ -89,7 +89,7 @@ STOCHASTIC = StochasticConfig(
 )
 
 
-def coin_config(coin: str = "BTC", **limits: float) -> CoinConfig:
+def coin_config(coin: str = "BTC", /, **limits: float) -> CoinConfig:
     """A coin that is profitable to quote. Args: limits, overrides of `CoinLimits`."""
     return CoinConfig(
         coin=coin,
