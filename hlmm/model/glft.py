@@ -229,7 +229,7 @@ def ground_state(r: float, lots: int, tilt: float) -> tuple[float, tuple[float, 
     Args: r >= 0; lots, 1 to LOTS_MAX; tilt, finite. Returns: eigenvalue and 2N log ratios, ascending in n.
     """
     diagonal = [r * n * n - tilt * n for n in range(-lots, lots + 1)]
-    pivot = min(range(len(diagonal)), key=diagonal.__getitem__)
+    pivot = lots if tilt == 0 else min(range(len(diagonal)), key=diagonal.__getitem__)
     above = diagonal[:pivot:-1]
     below = above if tilt == 0 else diagonal[:pivot]
     eigenvalue = _newton(diagonal[pivot], above, below, _first_guess(r, lots, tilt))

@@ -83,7 +83,9 @@ class Volatility:
         self._grid_ms += points * self._step_ms
         if self._last <= 0:
             self._last = mid
-            return
+            points -= 1
+            if points == 0:
+                return
         r = math.log(mid / self._last) * BPS
         increment = r * r + 2 * r * self._r
         self._fast.add(increment)
