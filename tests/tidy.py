@@ -14,6 +14,7 @@ from typing import Final, NamedTuple, TypeGuard
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 MODULE_LINES_MAX: Final = 400
+TEST_LINES_MAX: Final = 500
 FUNCTION_LINES_MAX: Final = 60
 FUNCTION_ARGS_MAX: Final = 6
 FREE_NUMBERS: Final = (-1, 0, 1, 2, 0.5)
@@ -25,7 +26,15 @@ IMPURE_FILES: Final = (
 )
 CLOCKS_AND_CHANCE: Final = ("time", "random", "secrets", "uuid", "threading", "asyncio", "socket", "os", "logging")
 IMPURE_BUILTINS: Final = ("open", "print", "input", "hash", "id", "eval", "exec", "globals")
-DISTRIBUTIONS: Final = {"Crypto": "pycryptodome", "hydra": "hydra-core", "sha3": "safe-pysha3", "yaml": "pyyaml"}
+DISTRIBUTIONS: Final = {
+    "Crypto": "pycryptodome",
+    "annotated_types": "pydantic",  # its own parts, pinned by it
+    "hydra": "hydra-core",
+    "pydantic_core": "pydantic",
+    "sha3": "safe-pysha3",
+    "typing_extensions": "typing-extensions",
+    "yaml": "pyyaml",
+}
 ENTRY_MODULES: Final = ("hlmm.__main__", "hlmm.cli.app")
 FEATURE_FLAG: Final = re.compile(r"^(enable|enabled|disable|disabled|use)(_|$)|_(enabled|disabled)$")
 UNFINISHED: Final = re.compile(r"\b(TO" + r"DO|FIX" + r"ME|XX" + r"X|HA" + r"CK)\b")
@@ -96,9 +105,14 @@ def _functions(source: Source) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDe
 
 
 def long_modules(sources: tuple[Source, ...]) -> list[str]:
-    """A module says one thing: at most 400 lines."""
-    counts = ((s.path, len(s.text.splitlines())) for s in python(sources, "hlmm/", "tests/", "bench/"))
-    return [f"{path}:{n}: {n} lines, at most {MODULE_LINES_MAX}" for path, n in counts if n > MODULE_LINES_MAX]
+    """A module says one thing: at most 400 lines; a file of tests, each of which stands alone, at most 500."""
+    found = []
+    for source in python(sources, "hlmm/", "tests/", "bench/"):
+        n = len(source.text.splitlines())
+        limit = TEST_LINES_MAX if source.path.startswith("tests/") else MODULE_LINES_MAX
+        if n > limit:
+            found.append(f"{source.path}:{n}: {n} lines, at most {limit}")
+    return found
 
 
 def long_functions(sources: tuple[Source, ...]) -> list[str]:
