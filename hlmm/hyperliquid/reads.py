@@ -31,7 +31,6 @@ from hlmm.hyperliquid.universe import DexsWire, MetaWire, Universe, is_spot
 from hlmm.types import BPS, Address, Cloid, MicroUsd, Ms, Ns, Oid, Px, Sz
 
 Payload = bytes | msgspec.Raw
-PRICE_DECIMALS: Final = 12
 NO_ACCOUNT: Final = Address("")
 """Stands for the account of a signer that the venue does not know."""
 
@@ -186,7 +185,11 @@ def _mark_px(value: MicroUsd, sz: Sz) -> Px:
 
 def _price(text: str) -> float:
     """A price that is only shown, USD; the venue prints more decimals than its grid."""
-    return not_negative(text, PRICE_DECIMALS) / 10.0**PRICE_DECIMALS
+    value = rate(text)
+    if value < 0:
+        message = f"negative: {text}"
+        raise ValueError(message)
+    return value
 
 
 def open_orders(universe: Universe, parts: Mapping[str, list[wire.OrderInfo]], asked_ts: Ns, ts: Ns) -> OpenOrdersRead:
