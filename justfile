@@ -20,11 +20,20 @@ check:
     ruff check .
     lint-imports --no-cache
     mypy
+    python -m hlmm validate-config --all
     python -m pytest -q tests/test_tidy.py
 
 # the tests; `just test tests/core -k skew` for some
 test *ARGS:
     python -m pytest -q {{ ARGS }}
+
+# watch it make markets on the simulated exchange for a minute
+demo *OVERRIDES="+asset=BTC":
+    python -m hlmm run {{ OVERRIDES }} --for 60s
+
+# serve the simulated exchange for any client: `just sim --port 8600`
+sim *ARGS:
+    python -m hlmm sim {{ ARGS }}
 
 # format and repair what can be repaired
 fmt:
