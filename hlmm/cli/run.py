@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from hlmm.cli.options import ConfigDir, Json, Overrides, Yes
 
 if TYPE_CHECKING:
     from hlmm.config.load import Loaded
@@ -14,32 +15,35 @@ if TYPE_CHECKING:
     from hlmm.shell.venues import Access
 
 
-def run(
-    overrides: Annotated[list[str] | None, typer.Argument(help="Configuration, e.g. +asset=BTC env=sim")] = None,
+def command(
+    overrides: Overrides = None,
     *,
-    for_: Annotated[str | None, typer.Option("--for", help="Stop by itself after this real time: 60s, 5m, 1h.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object at the end, nothing else.")] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation on prod.")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would run and stop.")] = False,
-    config_dir: Annotated[Path | None, typer.Option("--config-dir", help="Your own presets.")] = None,
+    for_: Annotated[str | None, typer.Option("--for", metavar="TIME", help="stop after 60s, 5m, 1h of real time")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="show what would run, start nothing")] = False,
+    as_json: Json = False,
+    yes: Yes = False,
+    config_dir: ConfigDir = None,
 ) -> None:
-    """Make markets. The default venue is the embedded simulated exchange: no key, no account, no network."""
+    """Make markets until Ctrl-C, a signal, or --for. The default venue is simulated: no key, no account, no network.
+
+    However it ends, every order of ours is cancelled and the venue is asked to confirm it; exit code 6 says it did not.
+    """
     from hlmm.cli.durations import duration
-    from hlmm.cli.failures import failing_as_exit
     from hlmm.cli.view_confirm import confirmation
     from hlmm.config.load import load
-    from hlmm.shell import venues
+    from hlmm.shell.venues import open_access
+    from hlmm.types import Coin
 
     duration_s = None if for_ is None else duration(for_)
-    with failing_as_exit():
-        loaded = load(overrides or [], config_dir)
-        if dry_run:
-            typer.echo(confirmation(loaded), err=True)
-            return
-        with venues.open_access(loaded.run.env) as access:
-            if loaded.run.env.kind == "prod":
-                _confirm(loaded, access.account, ask=not yes)
-            summary = _trade(access, _order(loaded, duration_s), as_json=as_json)
+    loaded = load(overrides or (), config_dir)
+    if dry_run:
+        typer.echo(confirmation(loaded), err=True)
+        return
+    order = _order(loaded, duration_s)
+    with open_access(loaded.run.env, tuple(Coin(coin.coin) for coin in order.engine.coins)) as access:
+        if loaded.run.env.kind == "prod":
+            _confirm(loaded, access.account, ask=not yes)
+        summary = _trade(access, order, as_json=as_json)
     _finish(summary, as_json=as_json)
 
 

@@ -7,14 +7,12 @@ from typing import Annotated
 
 import typer
 
-RunsDir = Annotated[Path, typer.Option("--runs-dir", help="Folder that holds one folder per run.")]
+from hlmm.cli.options import Json
+
+RunsDir = Annotated[Path, typer.Option("--runs-dir", help="folder that holds one folder per run")]
 
 
-def status(
-    *,
-    runs_dir: RunsDir = Path("runs"),
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON only.")] = False,
-) -> None:
+def command(*, runs_dir: RunsDir = Path("runs"), as_json: Json = False) -> None:
     """Show running engines, dead ones that may have left orders, else the last run."""
     import msgspec
 

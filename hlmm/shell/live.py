@@ -11,25 +11,29 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
+import importlib
 import random
 import signal
 from collections import deque
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, ClassVar, Final, Protocol, TypeVar
 
 import msgspec
 
 from hlmm.core.commands import AnyCommand, Resubscribe
 from hlmm.core.events import StopRequested, Tick
 from hlmm.core.view import EngineView, Phase
-from hlmm.hyperliquid.inflight import SentState
+from hlmm.hyperliquid.rest import RestFailedError
+from hlmm.hyperliquid.socket import SocketClosedError
+from hlmm.shell.exits import Exit
 from hlmm.shell.inbox import Inbox
 from hlmm.shell.node import Node
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Callable, Coroutine, Sequence
 
     from hlmm.core.events import AnyEvent
     from hlmm.hyperliquid.inflight import Outbox, Request
+    from hlmm.hyperliquid.socket import Socket
     from hlmm.shell.clock import WallClock
     from hlmm.shell.journal import Journal
     from hlmm.shell.settings import RunConfig
@@ -40,11 +44,14 @@ JITTER: Final = 0.5
 GC_THRESHOLD: Final = 50_000
 GC_IDLE_S: Final = 5.0
 STEPS_BEFORE_YIELD: Final = 200
+Result = TypeVar("Result")
 ENDED: Final = (Phase.STOPPED, Phase.HALTED)
 
 
 class VenueUnreachableError(Exception):
     """No session could be opened within `run.first_connect_deadline_s`; the message holds the last cause."""
+
+    exit_code: ClassVar[int] = Exit.VENUE
 
 
 def _reraise(group: ExceptionGroup[Exception]) -> None:
@@ -57,31 +64,14 @@ def _reraise(group: ExceptionGroup[Exception]) -> None:
         raise bugs
 
 
-class Connection(Protocol):
-    """An open WebSocket."""
-
-    async def recv(self) -> bytes | str:
-        """The next frame. Raises: OSError or its kind when the connection is gone."""
-
-    async def send(self, frame: bytes) -> None:
-        """Hand one frame to the kernel. Raises: as `recv`."""
-
-    async def close(self) -> None:
-        """Close. Raises: nothing."""
-
-
 class Venue(Protocol):
     """How the loop reaches a venue."""
 
-    async def connect(self) -> Connection:
-        """Open a WebSocket. Raises: OSError, TimeoutError."""
+    async def connect(self, timeout_s: float) -> Socket:
+        """Open a WebSocket. Raises: SocketClosedError."""
 
     async def post(self, request: Request) -> tuple[int, bytes]:
-        """POST one request; status and body. Raises: NotSentError when it never left, OSError when unknown."""
-
-
-class NotSentError(OSError):
-    """The request certainly never left this process."""
+        """POST one request; status and body. Raises: RestFailedError."""
 
 
 class _EndedError(Exception):
@@ -133,7 +123,7 @@ class LiveLoop:
         self.inbox = Inbox(private_max=config.inbox_private_max, public_max=config.inbox_public_max)
         self._wake = asyncio.Event()
         self._done = asyncio.Event()
-        self._connection: Connection | None = None
+        self._connection: Socket | None = None
         self._frames: deque[bytes] = deque()
         self._frames_wake = asyncio.Event()
         self._tasks = asyncio.TaskGroup()
@@ -280,10 +270,8 @@ class LiveLoop:
         session = self._node.session
         try:
             status, body = await self._parts.venue.post(request)
-        except NotSentError as error:
-            self._push(session.failed(request.id, sent=SentState.UNSENT, why=str(error), ts=self._clock.now()))
-        except (OSError, TimeoutError) as error:
-            self._push(session.failed(request.id, sent=SentState.UNKNOWN, why=str(error), ts=self._clock.now()))
+        except RestFailedError as error:
+            self._push(session.failed(request.id, sent=error.sent, why=error.why, ts=self._clock.now()))
         else:
             outbox, events = session.answered(request.id, status, body, self._clock.now())
             self._send(outbox)
@@ -302,10 +290,9 @@ class LiveLoop:
         while True:
             opened = loop.time()
             try:
-                async with asyncio.timeout(config.connect_timeout_s):
-                    connection = await self._parts.venue.connect()
-            except (OSError, TimeoutError) as error:
-                why = f"{type(error).__name__}: {error}"
+                connection = await self._parts.venue.connect(config.connect_timeout_s)
+            except SocketClosedError as error:
+                why = str(error)
                 if not self._ever_connected and loop.time() - started > config.first_connect_deadline_s:
                     raise VenueUnreachableError(why) from error
             else:
@@ -317,7 +304,7 @@ class LiveLoop:
             await asyncio.sleep(delay_s * random.uniform(1 - JITTER, 1 + JITTER))  # noqa: S311 - jitter, not a secret
             delay_s = min(2 * delay_s, config.reconnect_max_s)
 
-    async def _converse(self, connection: Connection) -> str:
+    async def _converse(self, connection: Socket) -> str:
         """One connection from open to closed. Returns: why it ended."""
         self._connection = connection
         self._frames.clear()
@@ -328,14 +315,14 @@ class LiveLoop:
         finally:
             self._connection = None
             writer.cancel()
-            with contextlib.suppress(asyncio.CancelledError, OSError):
+            with contextlib.suppress(asyncio.CancelledError):
                 await writer
             await connection.close()
         self._frames.clear()
         self._push(self._node.session.disconnected(self._clock.now(), why))
         return why
 
-    async def _read_until_closed(self, connection: Connection) -> str:
+    async def _read_until_closed(self, connection: Socket) -> str:
         session, clock = self._node.session, self._clock
         try:
             while True:
@@ -343,10 +330,10 @@ class LiveLoop:
                 outbox, events = session.receive(frame, clock.now())
                 self._send(outbox)
                 self._push(events)
-        except OSError as error:
-            return f"{type(error).__name__}: {error}"
+        except SocketClosedError as error:
+            return str(error)
 
-    async def _write_forever(self, connection: Connection) -> None:
+    async def _write_forever(self, connection: Socket) -> None:
         while True:
             await self._frames_wake.wait()
             self._frames_wake.clear()
@@ -354,7 +341,22 @@ class LiveLoop:
                 frame = self._frames.popleft()
                 try:
                     await connection.send(frame)
-                except OSError:
+                except SocketClosedError:
                     return
 
 
+
+
+def run_fast(main: Coroutine[object, None, Result]) -> Result:
+    """Run a coroutine to its end on uvloop where there is one (not on Windows), else on asyncio."""
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        return runner.run(main)
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    try:
+        uvloop = importlib.import_module("uvloop")
+    except ImportError:
+        return None
+    factory: Callable[[], asyncio.AbstractEventLoop] = uvloop.new_event_loop
+    return factory

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import fcntl
 import os
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, ClassVar, Self
+
+from hlmm.shell.exits import Exit
 
 from hlmm.shell.statedir import PRIVATE_MODE
 
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
 
 class LockHeldError(Exception):
     """Another live process holds the lock; `pid` is its id, 0 when it is not readable."""
+
+    exit_code: ClassVar[int] = Exit.LOCKED
 
     def __init__(self, pid: int, path: Path) -> None:
         super().__init__(f"another hlmm engine (pid {pid}) runs on this account; its lock is {path}")

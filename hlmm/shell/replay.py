@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import msgspec
 
@@ -10,6 +10,7 @@ from hlmm.core.commands import Command
 from hlmm.core.engine import Engine
 from hlmm.core.events import AnyEvent
 from hlmm.core.settings import EngineConfig
+from hlmm.shell.exits import Exit
 from hlmm.shell.journal import FORMAT, Reader, Tally, command_payload
 
 if TYPE_CHECKING:
@@ -42,6 +43,8 @@ class Replayed(msgspec.Struct, frozen=True, kw_only=True):
 
 class JournalUnreadableError(Exception):
     """The journal has no usable header: nothing can be replayed."""
+
+    exit_code: ClassVar[int] = Exit.CHECK_FAILED
 
 
 class _Step(msgspec.Struct):

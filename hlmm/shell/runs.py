@@ -9,9 +9,11 @@ import datetime as dt
 import re
 import secrets
 from pathlib import Path
-from typing import Final
+from typing import ClassVar, Final
 
 import msgspec
+
+from hlmm.shell.exits import Exit
 
 ID_PATTERN: Final = re.compile(r"\d{8}T\d{6}-[0-9a-f]{4}")
 TIME_FORMAT: Final = "%Y%m%dT%H%M%S"
@@ -23,6 +25,8 @@ ATTEMPTS_MAX: Final = 16
 
 class RunMissingError(Exception):
     """No such run; the message says where was looked."""
+
+    exit_code: ClassVar[int] = Exit.USAGE
 
 
 class RunDir(msgspec.Struct, frozen=True):

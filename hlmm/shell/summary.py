@@ -10,6 +10,7 @@ from hlmm.types import BPS, MICRO, NS_PER_S
 
 if TYPE_CHECKING:
     from hlmm.core.view import EngineView, PnlView
+    from hlmm.shell.runs import RunDir
     from hlmm.shell.truth import Truth
     from hlmm.shell.virtual import VirtualResult
 
@@ -65,7 +66,11 @@ class BacktestSummary(msgspec.Struct, frozen=True, kw_only=True):
     """The one object of `hlmm backtest --json`."""
 
     decisions_hash: str
+    run_id: str
+    run_dir: str
     config_hash: str
+    stopped: bool
+    halt_reason: str
     events: int
     commands: int
     fills: int
@@ -105,12 +110,16 @@ def uptime(view: EngineView) -> float:
     return min((coin.uptime_frac for coin in view.coins), default=0.0)
 
 
-def of_backtest(result: VirtualResult, truth: Truth, *, config_hash: str, wall_s: float) -> BacktestSummary:
+def of_backtest(result: VirtualResult, truth: Truth, run: RunDir, config_hash: str, wall_s: float) -> BacktestSummary:
     """Sum up a virtual run. Args: truth, re-read from the simulated venue; wall_s, real seconds it took."""
     view = result.view
     return BacktestSummary(
         decisions_hash=result.decisions_hash,
+        run_id=run.run_id,
+        run_dir=str(run.path.resolve()),
         config_hash=config_hash,
+        stopped=result.stopped,
+        halt_reason=result.halt_reason,
         events=result.events,
         commands=result.commands,
         fills=view.fills,
@@ -122,7 +131,7 @@ def of_backtest(result: VirtualResult, truth: Truth, *, config_hash: str, wall_s
         maker_bps=view.maker_bps,
         position=truth.positions,
         resting_orders_at_exit=truth.own_orders,
-        account_value_usd=view.account_value_usd,
+        account_value_usd=truth.account_value_usd,
         wall_s=wall_s,
         tape_s=(result.ended - result.started) / NS_PER_S,
     )

@@ -8,7 +8,7 @@ import logging
 import os
 from collections import deque
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, ClassVar, Final, Protocol
 
 import msgspec
 
@@ -17,10 +17,9 @@ from hlmm.core.commands import Alarm, AnyCommand, Decision
 from hlmm.core.engine import Engine
 from hlmm.core.settings import EngineConfig
 from hlmm.core.view import EngineView
-from hlmm.hyperliquid.session import Session, SessionProfile
-from hlmm.hyperliquid.settings import ConnectionConfig
+from hlmm.hyperliquid.endpoints import INFO_PATH
+from hlmm.hyperliquid.session import Session
 from hlmm.shell import control, runs, summary, truth
-from hlmm.shell.clock import WallClock
 from hlmm.shell.control import ControlServer, EngineRecord
 from hlmm.shell.exits import Exit, of_run
 from hlmm.shell.journal import Header, Journal
@@ -33,7 +32,7 @@ from hlmm.shell.redact import RedactingFormatter
 from hlmm.shell.settings import RunConfig
 from hlmm.shell.statedir import state_dir, write_atomically
 from hlmm.shell.truth import Truth, TruthUnreadError
-from hlmm.shell.venues import Access
+from hlmm.shell.venues import Access, session_profile
 from hlmm.types import Coin
 
 if TYPE_CHECKING:
@@ -47,6 +46,8 @@ TRUTH_PAUSE_S: Final = 0.5
 
 class HaltLatchedError(Exception):
     """The account is halted; an operator must clear it (`hlmm resume`)."""
+
+    exit_code: ClassVar[int] = Exit.HALTED
 
 
 class Screen(Protocol):
@@ -128,7 +129,7 @@ class _Trading:
         self._run = run
         self._watch = watch
         self._coins = tuple(Coin(coin.coin) for coin in order.engine.coins)
-        self._clock = WallClock(access.speed, access.start_ns)
+        self._clock = access.clock
         header = Header(
             run_id=run.run_id,
             run_tag=run.run_tag,
@@ -141,7 +142,9 @@ class _Trading:
         self._journal = Journal(run.journal, header)
         self._floor = NonceFloor(state, access.venue_name, access.signer.address, self._clock.now_ms())
         self._engine = Engine(order.engine, run.run_tag)
-        self._session = Session(profile(access, order.shell.connection, self._coins), self._floor.start)
+        self._session = Session(
+            session_profile(access, order.shell.connection, self._coins), self._floor.start
+        )
         self._state = state
 
     async def run(self, latch: HaltLatch) -> RunSummary:
@@ -205,13 +208,18 @@ class _Trading:
             if attempt:
                 await asyncio.sleep(TRUTH_PAUSE_S)
             try:
-                told = await truth.read(self._access.venue.info, self._access.account, self._coins)
+                told = await asyncio.to_thread(self._read_truth)
             except TruthUnreadError as error:
                 self._watch.note(f"the venue does not confirm: {error}")
                 continue
             if told.own_orders == 0:
                 break
         return told
+
+    def _read_truth(self) -> Truth:
+        """The venue's word, by a client of its own: the loop's may be what is broken."""
+        with self._access.venue.sync() as rest:
+            return truth.read(lambda body: rest.post(INFO_PATH, body), self._access.account, self._coins)
 
     def _sum_up(self, loop: LiveLoop, ending: Ending, told: Truth | None, duration_s: float) -> RunSummary:
         view = self._engine.view()
@@ -244,23 +252,6 @@ class _Trading:
         )
         write_atomically(self._run.summary, msgspec.json.format(msgspec.json.encode(result), indent=2) + b"\n")
         return result
-
-
-def profile(access: Access, connection: ConnectionConfig, coins: tuple[Coin, ...]) -> SessionProfile:
-    """The session's side of an access. Args: connection, its time limits; coins, what is traded."""
-    return SessionProfile(
-        account=access.account,
-        signer=access.signer,
-        network=access.network,
-        coins=coins,
-        vault=access.vault,
-        request_timeout_s=connection.request_timeout_s,
-        ping_s=connection.ping_s,
-        feed_silence_s=connection.feed_silence_s,
-        opening_timeout_s=connection.opening_timeout_s,
-        action_lifetime_ms=connection.action_lifetime_ms or None,
-        fast_cancels=connection.cancel_priority == "fast",
-    )
 
 
 def _forget_dead(state: Path, access: Access) -> None:

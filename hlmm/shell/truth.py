@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, TypeVar
 
 import msgspec
@@ -10,11 +11,13 @@ from hlmm.core.orders import is_ours
 from hlmm.types import Cloid
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Sequence
 
     from hlmm.types import Address, Coin
 
 OK: Final = 200
+Post = Callable[[bytes], tuple[int, bytes]]
+"""POST one body to `/info`: status and answer. Raises: OSError."""
 Answer = TypeVar("Answer")
 
 
@@ -55,7 +58,7 @@ class _State(msgspec.Struct, rename="camel"):
     margin_summary: _Summary
 
 
-async def read(post: Callable[[bytes], Awaitable[tuple[int, bytes]]], account: Address, coins: Sequence[Coin]) -> Truth:
+def read(post: Post, account: Address, coins: Sequence[Coin]) -> Truth:
     """Ask the venue.
 
     Args: post, sends one `/info` body; account, address; coins, of the run (a `dex:` prefix names another dex).
@@ -65,26 +68,26 @@ async def read(post: Callable[[bytes], Awaitable[tuple[int, bytes]]], account: A
     value = 0.0
     positions: dict[str, float] = {str(coin): 0.0 for coin in coins}
     for dex in dict.fromkeys(coin.partition(":")[0] if ":" in coin else "" for coin in coins):
-        orders = await _ask(post, {"type": "frontendOpenOrders", "user": account, "dex": dex}, list[_Order])
+        orders = _ask(post, {"type": "frontendOpenOrders", "user": account, "dex": dex}, list[_Order])
         for order in orders:
             if order.cloid is not None and is_ours(Cloid(int(order.cloid, 16))):
                 own += 1
             else:
                 foreign += 1
-        state = await _ask(post, {"type": "clearinghouseState", "user": account, "dex": dex}, _State)
+        state = _ask(post, {"type": "clearinghouseState", "user": account, "dex": dex}, _State)
         value += float(state.margin_summary.account_value)
         positions |= {held.position.coin: float(held.position.szi) for held in state.asset_positions}
     return Truth(own_orders=own, foreign_orders=foreign, positions=positions, account_value_usd=value)
 
 
-async def _ask(
-    post: Callable[[bytes], Awaitable[tuple[int, bytes]]], question: dict[str, str], kind: type[Answer]
+def _ask(
+    post: Post, question: dict[str, str], kind: type[Answer]
 ) -> Answer:
     if not question["dex"]:
         del question["dex"]
     try:
-        status, body = await post(msgspec.json.encode(question))
-    except (OSError, TimeoutError) as error:
+        status, body = post(msgspec.json.encode(question))
+    except OSError as error:
         raise TruthUnreadError(str(error)) from error
     if status != OK:
         message = f"{question['type']} answered {status}"

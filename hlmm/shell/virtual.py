@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 RECONNECT_NS: Final = Ns(1 * NS_PER_S)
 STOP_DEADLINE_NS: Final = Ns(30 * NS_PER_S)
+ASKING: Final = -1
+"""Request id of questions from beside the engine."""
 JITTER: Final = 0.5
 ENDED: Final = (Phase.STOPPED, Phase.HALTED)
 
@@ -54,6 +56,7 @@ class VirtualResult(msgspec.Struct, frozen=True, kw_only=True):
     decisions_hash: str
     view: EngineView
     stopped: bool
+    halt_reason: str
     started: Ns
     ended: Ns
 
@@ -131,10 +134,29 @@ class VirtualRun:
             commands=tally.commands,
             decisions_hash=tally.decisions_hash,
             view=self._node.engine.view(),
+            halt_reason=self._node.engine.halt_reason,
             stopped=self._node.engine.phase in ENDED,
             started=self.started,
             ended=ended,
         )
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the engine has stopped or halted, confirmed by the venue."""
+        return self._node.engine.phase in ENDED
+
+    def ask(self, body: bytes) -> tuple[int, bytes]:
+        """POST to the venue's `/info` from beside the engine, and let time pass until the answer.
+
+        Returns: status and body. Raises: nothing; a venue that never answers asserts.
+        """
+        outputs = self._gateway.http(ASKING, "/info", body, self.now)
+        while not any(isinstance(output, HttpAnswer) for output in outputs):
+            self.now = self._gateway.next_due()
+            outputs = self._gateway.advance(self.now)
+        answer = next(output for output in outputs if isinstance(output, HttpAnswer))
+        assert answer.request_id == ASKING, "the engine still waits for an answer"
+        return answer.status, answer.body
 
     def _at(self, due: Ns, action: Callable[[], None]) -> None:
         self._sequence += 1

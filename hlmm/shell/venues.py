@@ -1,0 +1,204 @@
+"""The venue of a run: how it is reached and who signs. The only place that knows what each `env` means."""
+
+from __future__ import annotations
+
+import os
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, ClassVar, Final, assert_never
+
+import msgspec
+
+from hlmm.hyperliquid import socket
+from hlmm.hyperliquid.endpoints import EXCHANGE_PATH, INFO_PATH
+from hlmm.hyperliquid.rest import Rest, RestFailedError, SyncRest
+from hlmm.hyperliquid.session import SessionProfile
+from hlmm.hyperliquid.signing import Network, SecretKeySigner, Signer
+from hlmm.shell.clock import WallClock
+from hlmm.shell.env import PaperEnv, ProdEnv, SimEnv, TestnetEnv
+from hlmm.shell.exits import Exit
+from hlmm.shell.secrets import Pins, load_agent_key
+from hlmm.sim.accounts import TestAccount
+from hlmm.sim.config import SimConfig, SyntheticMarketConfig
+from hlmm.sim.server import spawn, stop_spawned
+from hlmm.types import NS_PER_MS, Address, Coin
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from hlmm.hyperliquid.inflight import Request
+    from hlmm.hyperliquid.settings import ConnectionConfig
+    from hlmm.hyperliquid.socket import Socket
+
+REST_TIMEOUT_S: Final = 10.0
+SHOWN: Final = 6
+"""Digits shown of an address at each end."""
+
+
+class VenueRefusedError(Exception):
+    """The venue cannot be used as configured. `fix` is the next step."""
+
+    exit_code: ClassVar[int] = Exit.VENUE
+
+    def __init__(self, problem: str, fix: str) -> None:
+        super().__init__(problem)
+        self.fix = fix
+
+
+class HttpVenue:
+    """A venue by its two URLs. Implements `live.Venue`."""
+
+    def __init__(self, rest_url: str, ws_url: str) -> None:
+        self._rest_url = rest_url
+        self._ws_url = ws_url
+        self._rest = Rest(rest_url, REST_TIMEOUT_S)
+
+    async def connect(self, timeout_s: float) -> Socket:
+        """Open a WebSocket. Raises: SocketClosedError."""
+        return await socket.connect(self._ws_url, timeout_s)
+
+    async def post(self, request: Request) -> tuple[int, bytes]:
+        """POST a session's request; status and body. Raises: RestFailedError."""
+        return await self._rest.post(INFO_PATH if request.kind == "info" else EXCHANGE_PATH, request.body)
+
+    def sync(self, timeout_s: float = REST_TIMEOUT_S) -> SyncRest:
+        """A blocking client of the same venue, for the proof after the end and for the emergency path."""
+        return SyncRest(self._rest_url, timeout_s)
+
+
+class Access(msgspec.Struct, frozen=True, kw_only=True):
+    """One account of one venue. `account` is the address traded for: a vault's or sub-account's when there is one.
+
+    `clock` is the run's: a simulator's may be faster than real time.
+    """
+
+    venue: HttpVenue
+    account: Address
+    signer: Signer
+    network: Network
+    venue_name: str
+    title: str
+    clock: WallClock
+    vault: Address | None = None
+
+
+class Sandbox(msgspec.Struct, frozen=True):
+    """What a simulator says of itself: test accounts, whose keys are worthless by design, and its clock."""
+
+    accounts: list[TestAccount]
+    time: int
+    speed: float
+
+
+@contextmanager
+def open_access(env: SimEnv | PaperEnv | TestnetEnv | ProdEnv, coins: tuple[Coin, ...]) -> Iterator[Access]:
+    """Get what a run needs to trade, and give it back afterwards.
+
+    Args: env, the validated venue; coins, of the run.
+    Raises: SecretsError when the key cannot be had; VenueRefusedError.
+    """
+    match env:
+        case SimEnv():
+            with _simulator(env, coins) as access:
+                yield access
+        case PaperEnv():
+            problem = "env=paper is not available yet: nothing fills orders from the venue's public feeds so far"
+            raise VenueRefusedError(problem, "env=sim trades a synthetic market; tape=PATH trades a recorded one")
+        case TestnetEnv() | ProdEnv():
+            yield _live(env)
+        case _:
+            assert_never(env)
+
+
+def session_profile(access: Access, connection: ConnectionConfig, coins: tuple[Coin, ...]) -> SessionProfile:
+    """The session's side of an access. Args: connection, its time limits; coins, what is traded."""
+    plain = profile(access.account, access.signer, connection, coins)
+    return msgspec.structs.replace(plain, network=access.network, vault=access.vault)
+
+
+def profile(
+    account: Address, signer: Signer, connection: ConnectionConfig, coins: tuple[Coin, ...]
+) -> SessionProfile:
+    """A session of an account of mainnet's kind (a simulator accepts it). Args: connection, its time limits."""
+    return SessionProfile(
+        account=account,
+        signer=signer,
+        network="mainnet",
+        coins=coins,
+        request_timeout_s=connection.request_timeout_s,
+        ping_s=connection.ping_s,
+        feed_silence_s=connection.feed_silence_s,
+        opening_timeout_s=connection.opening_timeout_s,
+        action_lifetime_ms=connection.action_lifetime_ms or None,
+        fast_cancels=connection.cancel_priority == "fast",
+    )
+
+
+def sandbox_signer(key: str) -> SecretKeySigner:
+    """A signer from a simulator's worthless key. Args: key, 0x and 64 hex digits."""
+    return SecretKeySigner(bytes.fromhex(key.removeprefix("0x")))
+
+
+@contextmanager
+def _simulator(env: SimEnv, coins: tuple[Coin, ...]) -> Iterator[Access]:
+    """A running simulator's first account, or one of an embedded simulator that ends with the run."""
+    if env.sim.connect is not None:
+        yield _sandbox(env.sim.connect.rstrip("/"), "simulated exchange")
+        return
+    process, ready = spawn(listing(env, coins))
+    try:
+        yield _sandbox(ready.rest_url, "embedded simulated exchange")
+    finally:
+        stop_spawned(process)
+
+
+def listing(env: SimEnv, coins: tuple[Coin, ...]) -> SimConfig:
+    """The simulator's settings for a run: a synthetic venue lists the run's coins, whatever else it lists."""
+    config = SimConfig.model_validate(env.sim.model_dump(exclude={"connect"}))
+    market = config.market
+    if not isinstance(market, SyntheticMarketConfig):
+        return config
+    listed = tuple(dict.fromkeys((*market.coins, *coins)))
+    return config.model_copy(update={"market": market.model_copy(update={"coins": listed})})
+
+
+def _sandbox(rest_url: str, title: str) -> Access:
+    """Access to a simulator by its REST URL. Raises: VenueRefusedError when it is none, or does not answer."""
+    fix = "start one with `hlmm sim`, and give the REST URL that it prints"
+    try:
+        with SyncRest(rest_url, REST_TIMEOUT_S) as rest:
+            _, body = rest.post(INFO_PATH, b'{"type":"simAccounts"}')
+        told = msgspec.json.decode(body, type=Sandbox)
+    except (RestFailedError, msgspec.MsgspecError) as error:
+        problem = f"no simulator answers at {rest_url}: {error}"
+        raise VenueRefusedError(problem, fix) from None
+    first = told.accounts[0]
+    address = Address(first.address)
+    return Access(
+        venue=HttpVenue(rest_url, "ws" + rest_url.removeprefix("http") + "/ws"),
+        account=address,
+        signer=sandbox_signer(first.agent_private_key),
+        network="mainnet",
+        venue_name=f"sim-{rest_url.rpartition(':')[2]}",
+        title=f"{title}, account {_short(address)}",
+        clock=WallClock(told.speed, told.time * NS_PER_MS),
+    )
+
+
+def _live(env: TestnetEnv | ProdEnv) -> Access:
+    traded = Address(env.vault_address or env.account_address)
+    pins = Pins(account=Address(env.account_address), agent=Address(env.agent_address), network=env.network)
+    key = load_agent_key(env.secrets, pins, os.environ)
+    return Access(
+        venue=HttpVenue(env.rest_url.rstrip("/"), env.ws_url),
+        account=traded,
+        signer=SecretKeySigner(key.reveal()),
+        network=env.network,
+        venue_name=env.network,
+        title=f"{env.kind}, account {_short(traded)}",
+        clock=WallClock(),
+        vault=None if env.vault_address is None else Address(env.vault_address),
+    )
+
+
+def _short(address: str) -> str:
+    return f"{address[:SHOWN]}…{address[-SHOWN:]}"
