@@ -74,17 +74,25 @@ class GlftParameters(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     @property
     def r(self) -> float:
         """The one dimensionless number: kappa gamma sigma^2 lot / (2 eta)."""
-        return self.kappa_per_bps * self.risk_rate * self.lot_usd / (2 * self.eta_per_s)
+        return self.risk_per(self.eta_per_s)
 
     @property
     def tilt(self) -> float:
         """Drift in units of eta per lot: kappa drift / eta; the target inventory is tilt / (2 r) lots."""
-        return self.kappa_per_bps * self.drift_bps_per_s / self.eta_per_s
+        return self.tilt_per(self.eta_per_s)
 
     @property
     def slope_bps_per_usd(self) -> float:
         """a1: how far the quotes move per USDC of inventory, small-inventory closed form sqrt(r) / (kappa lot)."""
         return math.sqrt(self.r) / (self.kappa_per_bps * self.lot_usd)
+
+    def risk_per(self, eta_per_s: float) -> float:
+        """`r` when eta is at hand. Args: eta_per_s, 1/s > 0."""
+        return self.kappa_per_bps * self.risk_rate * self.lot_usd / (2 * eta_per_s)
+
+    def tilt_per(self, eta_per_s: float) -> float:
+        """`tilt` when eta is at hand. Args: eta_per_s, 1/s > 0."""
+        return self.kappa_per_bps * self.drift_bps_per_s / eta_per_s
 
     @property
     def _x(self) -> float:
@@ -187,7 +195,7 @@ def _out_of_range(p: GlftParameters) -> str | None:
         return "cost_bps is a rebate too large for kappa_per_bps"
     if eta <= 0:
         return "cost_bps leaves no flow"
-    size = p.r * p.lots**2 + abs(p.tilt) * p.lots
+    size = p.risk_per(eta) * lots**2 + abs(p.tilt_per(eta)) * lots
     return None if size <= DIAGONAL_MAX else f"dimensionless risk is {size:.3g}"
 
 
@@ -200,16 +208,17 @@ def solve(p: GlftParameters) -> GlftSolution:
     """
     assert unsolvable(p) is None, unsolvable(p)
     eigenvalue, ratios = ground_state(p.r, p.lots, p.tilt)
-    return _assemble(p, ratios, eigenvalue)
+    return _assemble(p, p.eta_per_s, ratios, eigenvalue)
 
 
-def _assemble(p: GlftParameters, ratios: tuple[float, ...], eigenvalue: float) -> GlftSolution:
+def _assemble(p: GlftParameters, eta: float, ratios: tuple[float, ...], eigenvalue: float) -> GlftSolution:
     """Dress the dimensionless solution in units."""
-    r, eta, inner = p.r, p.eta_per_s, p.inner_bps
+    inner = p.inner_bps
+    r = p.risk_per(eta)
     root = math.sqrt(r)
     return GlftSolution(
         ratios=ratios,
-        lots=p.lots,
+        lots=len(ratios) // 2,
         lot_usd=p.lot_usd,
         kappa_per_bps=p.kappa_per_bps,
         base_bps=p.cost_bps + inner,
@@ -354,12 +363,13 @@ class Glft:
         """Quotes of `p`, from the cache when it is near. Returns: None when `unsolvable(p)` says why."""
         if unsolvable(p) is not None:
             return None
-        r, lots, tilt = p.r, p.lots, p.tilt
+        eta = p.eta_per_s
+        r, lots, tilt = p.risk_per(eta), p.lots, p.tilt_per(eta)
         if not self._near(r, lots, tilt):
             self._eigenvalue, self._ratios = ground_state(r, lots, tilt)
             self._r, self._lots, self._tilt = r, lots, tilt
             self.solves += 1
-        return _assemble(p, self._ratios, self._eigenvalue)
+        return _assemble(p, eta, self._ratios, self._eigenvalue)
 
     def _near(self, r: float, lots: int, tilt: float) -> bool:
         return (
