@@ -1,0 +1,315 @@
+"""The exchange actions a client may send: strict decoding of their JSON and the canonical bytes that were signed.
+
+Field order in each struct is the venue's canonical order, so `msgspec.msgpack.encode` gives the hashed form: the
+`type` tag first, absent optional fields absent. Unknown fields are refused except inside order objects.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Final, Literal
+
+import msgspec
+from msgspec import UNSET, Struct, UnsetType
+
+WIRE_DECIMALS: Final = 8
+U64_MAX: Final = 2**64 - 1
+_NUMBER: Final = re.compile(r"\d+(\.\d+)?\Z", re.ASCII)
+_CLOID: Final = re.compile(r"0x[0-9a-f]{32}\Z")
+
+
+class MalformedError(ValueError):
+    """The body is not JSON at all (HTTP 400)."""
+
+
+class WrongShapeError(ValueError):
+    """The body is JSON but no request of ours (HTTP 422)."""
+
+
+class LimitKind(Struct, frozen=True):
+    """`{"tif": ...}` of a limit order."""
+
+    tif: Literal["Gtc", "Ioc", "Alo", "FrontendMarket"]
+
+
+class TriggerKind(Struct, frozen=True):
+    """`{"isMarket","triggerPx","tpsl"}` of a trigger order."""
+
+    isMarket: bool  # noqa: N815 - the wire's name
+    triggerPx: str  # noqa: N815 - the wire's name
+    tpsl: Literal["tp", "sl"]
+
+
+class OrderKind(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """Exactly one of limit and trigger."""
+
+    limit: LimitKind | None = None
+    trigger: TriggerKind | None = None
+
+
+class OrderWire(Struct, frozen=True, omit_defaults=True):
+    """One order as sent: asset, isBuy, price, size, reduceOnly, kind, cloid."""
+
+    a: int
+    b: bool
+    p: str
+    s: str
+    r: bool
+    t: OrderKind
+    c: str | None = None
+
+
+class CancelWire(Struct, frozen=True):
+    """Cancel by asset and oid."""
+
+    a: int
+    o: int
+
+
+class CancelByCloidWire(Struct, frozen=True):
+    """Cancel by asset and cloid."""
+
+    asset: int
+    cloid: str
+
+
+class ModifyWire(Struct, frozen=True):
+    """Replace the order `oid` (number, or cloid text) by `order`."""
+
+    oid: int | str
+    order: OrderWire
+
+
+class Builder(Struct, frozen=True):
+    """Builder address and fee in tenths of a bp."""
+
+    b: str
+    f: int
+
+
+class Priority(Struct, frozen=True, forbid_unknown_fields=True):
+    """Paid priority: fee rate in 1e-8 of notional."""
+
+    p: int
+
+
+class Action(Struct, frozen=True, tag_field="type", omit_defaults=True, forbid_unknown_fields=True):
+    """Base: the tag is the wire's `type`."""
+
+
+class OrderAction(Action, frozen=True, tag="order"):
+    """Place orders."""
+
+    orders: tuple[OrderWire, ...]
+    grouping: Literal["na", "normalTpsl", "positionTpsl"] | Priority
+    builder: Builder | None = None
+
+
+class CancelAction(Action, frozen=True, tag="cancel"):
+    """Cancel by oid."""
+
+    cancels: tuple[CancelWire, ...]
+    f: bool | UnsetType = UNSET
+
+
+class CancelByCloidAction(Action, frozen=True, tag="cancelByCloid"):
+    """Cancel by cloid."""
+
+    cancels: tuple[CancelByCloidWire, ...]
+    f: bool | UnsetType = UNSET
+
+
+class ModifyAction(Action, frozen=True, tag="modify"):
+    """Replace one order."""
+
+    oid: int | str
+    order: OrderWire
+    a: bool | UnsetType = UNSET
+
+
+class BatchModifyAction(Action, frozen=True, tag="batchModify"):
+    """Replace several orders."""
+
+    modifies: tuple[ModifyWire, ...]
+    a: bool | UnsetType = UNSET
+
+
+class ScheduleCancelAction(Action, frozen=True, tag="scheduleCancel"):
+    """Dead man's switch; without `time` removes it."""
+
+    time: int | None = None
+
+
+class UpdateLeverageAction(Action, frozen=True, tag="updateLeverage"):
+    """Leverage and margin mode of one asset."""
+
+    asset: int
+    isCross: bool  # noqa: N815 - the wire's name
+    leverage: int
+
+
+class UpdateIsolatedMarginAction(Action, frozen=True, tag="updateIsolatedMargin"):
+    """Move micro-USD into or out of an isolated position."""
+
+    asset: int
+    isBuy: bool  # noqa: N815 - the wire's name
+    ntli: int
+
+
+class NoopAction(Action, frozen=True, tag="noop"):
+    """Spend a nonce."""
+
+
+class SetReferrerAction(Action, frozen=True, tag="setReferrer"):
+    """Name a referrer; accepted and ignored."""
+
+    code: str
+
+
+class UserSigned(Action, frozen=True, kw_only=True):
+    """Fields that every user-signed action opens with."""
+
+    hyperliquidChain: str  # noqa: N815 - the wire's name
+    signatureChainId: str  # noqa: N815 - the wire's name
+
+
+class ApproveAgentAction(UserSigned, frozen=True, kw_only=True, tag="approveAgent"):
+    """Let an agent key sign for the account."""
+
+    agentAddress: str  # noqa: N815 - the wire's name
+    agentName: str | None = None  # noqa: N815 - the wire's name
+    nonce: int
+
+
+class ApproveBuilderFeeAction(UserSigned, frozen=True, kw_only=True, tag="approveBuilderFee"):
+    """Allow a builder a fee."""
+
+    maxFeeRate: str  # noqa: N815 - the wire's name
+    builder: str
+    nonce: int
+
+
+class UsdClassTransferAction(UserSigned, frozen=True, kw_only=True, tag="usdClassTransfer"):
+    """Move USDC between the spot and the perp balance."""
+
+    amount: str
+    toPerp: bool  # noqa: N815 - the wire's name
+    nonce: int
+
+
+class UsdSendAction(UserSigned, frozen=True, kw_only=True, tag="usdSend"):
+    """Send perp USDC to another account."""
+
+    destination: str
+    amount: str
+    time: int
+
+
+AnyAction = (
+    OrderAction | CancelAction | CancelByCloidAction | ModifyAction | BatchModifyAction | ScheduleCancelAction
+    | UpdateLeverageAction | UpdateIsolatedMarginAction | NoopAction | SetReferrerAction
+    | ApproveAgentAction | ApproveBuilderFeeAction | UsdClassTransferAction | UsdSendAction
+)  # fmt: skip
+
+
+class SignatureWire(Struct, frozen=True):
+    """ECDSA signature as sent; hex, with or without leading zeros."""
+
+    r: str
+    s: str
+    v: int
+
+
+class Envelope(Struct, frozen=True, forbid_unknown_fields=True):
+    """The body of `POST /exchange`."""
+
+    action: AnyAction
+    nonce: int
+    signature: SignatureWire
+    vaultAddress: str | None = None  # noqa: N815 - the wire's name
+    expiresAfter: int | None = None  # noqa: N815 - the wire's name
+
+
+def first_json(body: bytes) -> object:
+    """The first JSON value of a body; trailing bytes are ignored as the venue does. Raises: MalformedError."""
+    try:
+        value: object = json.JSONDecoder().raw_decode(body.decode().lstrip())[0]
+    except (ValueError, RecursionError) as error:
+        raise MalformedError from error
+    return value
+
+
+def decode_envelope(value: object) -> Envelope:
+    """An envelope from decoded JSON, its numbers in canonical text. Raises: WrongShapeError."""
+    try:
+        envelope = msgspec.convert(value, Envelope)
+        _check_times(envelope)
+        return msgspec.structs.replace(envelope, action=_canonical(envelope.action))
+    except (msgspec.ValidationError, ValueError) as error:
+        raise WrongShapeError(str(error)) from error
+
+
+def _check_times(envelope: Envelope) -> None:
+    if not (0 <= envelope.nonce <= U64_MAX and 0 <= (envelope.expiresAfter or 0) <= U64_MAX):
+        message = "a time is no u64"
+        raise ValueError(message)
+
+
+def signed_bytes(action: AnyAction) -> bytes:
+    """The msgpack map that the client hashed."""
+    return msgspec.msgpack.encode(action)
+
+
+def canonical_number(text: str) -> str:
+    """A wire number without trailing zeros. Raises: ValueError for signs, exponents or a ninth decimal."""
+    if not _NUMBER.match(text):
+        message = f"not a plain decimal: {text[:40]!r}"
+        raise ValueError(message)
+    whole, _, fraction = text.partition(".")
+    fraction = fraction.rstrip("0")
+    if len(fraction) > WIRE_DECIMALS:
+        message = f"more than {WIRE_DECIMALS} decimals: {text[:40]!r}"
+        raise ValueError(message)
+    whole = whole.lstrip("0") or "0"
+    return f"{whole}.{fraction}" if fraction else whole
+
+
+def canonical_cloid(text: str) -> str:
+    """A cloid in lower case. Raises: ValueError when it is not 16 bytes of hex."""
+    lowered = text.lower()
+    if not _CLOID.match(lowered):
+        message = f"not a cloid: {text[:40]!r}"
+        raise ValueError(message)
+    return lowered
+
+
+def _order(order: OrderWire) -> OrderWire:
+    kind = order.t
+    if (kind.limit is None) == (kind.trigger is None):
+        message = "exactly one of limit and trigger"
+        raise ValueError(message)
+    if kind.trigger is not None:
+        trigger = msgspec.structs.replace(kind.trigger, triggerPx=canonical_number(kind.trigger.triggerPx))
+        kind = OrderKind(trigger=trigger)
+    cloid = None if order.c is None else canonical_cloid(order.c)
+    return OrderWire(order.a, order.b, canonical_number(order.p), canonical_number(order.s), order.r, kind, cloid)
+
+
+def _target(oid: int | str) -> int | str:
+    return canonical_cloid(oid) if isinstance(oid, str) else oid
+
+
+def _canonical(action: AnyAction) -> AnyAction:
+    """The action with the texts the venue normalises before hashing: numbers and cloids."""
+    if isinstance(action, OrderAction):
+        return msgspec.structs.replace(action, orders=tuple(_order(o) for o in action.orders))
+    if isinstance(action, ModifyAction):
+        return msgspec.structs.replace(action, oid=_target(action.oid), order=_order(action.order))
+    if isinstance(action, BatchModifyAction):
+        items = tuple(ModifyWire(_target(m.oid), _order(m.order)) for m in action.modifies)
+        return msgspec.structs.replace(action, modifies=items)
+    if isinstance(action, CancelByCloidAction):
+        items_ = tuple(CancelByCloidWire(c.asset, canonical_cloid(c.cloid)) for c in action.cancels)
+        return msgspec.structs.replace(action, cancels=items_)
+    return action

@@ -1,0 +1,297 @@
+"""I/O. Serves a `Gateway` over loopback HTTP and WebSocket; the only clock of the simulator: wall clock x speed.
+
+`serve` runs inside any asyncio program. `spawn` starts the server in a process of its own, so that its work does not
+show up as the engine's latency; the child ends with its parent (its standard input closes).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import itertools
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Final
+
+import msgspec
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route, WebSocketRoute
+from starlette.websockets import WebSocket, WebSocketDisconnect
+from typing_extensions import override
+
+from hlmm.sim.accounts import TestAccount
+from hlmm.sim.config import SimConfig
+from hlmm.sim.frames import TapeError
+from hlmm.sim.gateway import Gateway, HttpAnswer, Output, SendFrame
+from hlmm.sim.world import UnlistedCoinError, build_world
+from hlmm.types import NS_PER_MS, NS_PER_S, Ns
+
+FRAMES_WAITING_MAX: Final = 20_000
+SPAWN_TIMEOUT_S: Final = 60.0
+STOP_TIMEOUT_S: Final = 5.0
+NAP_MAX_S: Final = 0.2
+READ_BYTES: Final = 4_096
+
+
+class Ready(msgspec.Struct, frozen=True, kw_only=True):
+    """The first line of `hlmm sim --json`: where to connect, and funded accounts with their keys."""
+
+    rest_url: str
+    ws_url: str
+    accounts: tuple[TestAccount, ...]
+
+
+class SpawnError(RuntimeError):
+    """The simulator process did not come up; the message carries what it said."""
+
+
+class _Server(uvicorn.Server):
+    """Uvicorn that leaves signals to its caller and says when it listens."""
+
+    def __init__(self, config: uvicorn.Config, started: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._started = started
+
+    @contextmanager
+    @override
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+    @override
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._started()
+
+
+class _Client:
+    """One WebSocket's outgoing frames."""
+
+    def __init__(self) -> None:
+        self.frames: asyncio.Queue[bytes | None] = asyncio.Queue(FRAMES_WAITING_MAX)
+
+    def put(self, frame: bytes | None) -> None:
+        """Queue a frame (None closes); a client that reads too slowly is dropped."""
+        try:
+            self.frames.put_nowait(frame)
+        except asyncio.QueueFull:
+            self.frames = asyncio.Queue(1)
+            self.frames.put_nowait(None)
+
+
+class _Front:
+    """Joins Starlette to the gateway: numbers requests and connections, keeps the venue's clock."""
+
+    def __init__(self, gateway: Gateway, speed: float) -> None:
+        self._gateway = gateway
+        self._speed = speed
+        self._origin = time.monotonic_ns()
+        self._requests: dict[int, asyncio.Future[HttpAnswer]] = {}
+        self._clients: dict[int, _Client] = {}
+        self._numbers = itertools.count(1)
+        self._wake = asyncio.Event()
+
+    def now(self) -> Ns:
+        """Venue time."""
+        return Ns(self._gateway.start + int((time.monotonic_ns() - self._origin) * self._speed))
+
+    async def pump(self) -> None:
+        """Advance the venue for ever, sleeping until something is due."""
+        while True:
+            self.deliver(self._gateway.advance(self.now()))
+            self._wake.clear()
+            wait_s = (self._gateway.next_due() - self.now()) / NS_PER_S / self._speed
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._wake.wait(), min(max(wait_s, 0.0), NAP_MAX_S))
+
+    def deliver(self, outputs: Iterable[Output]) -> None:
+        """Hand outputs to the waiting requests and connections."""
+        for output in outputs:
+            if isinstance(output, HttpAnswer):
+                future = self._requests.pop(output.request_id, None)
+                if future is not None and not future.done():
+                    future.set_result(output)
+                continue
+            client = self._clients.get(output.conn)
+            if client is not None:
+                client.put(output.frame if isinstance(output, SendFrame) else None)
+
+    async def post(self, request: Request) -> Response:
+        """One HTTP request, answered when the venue answers."""
+        body, number = await request.body(), next(self._numbers)
+        future = self._requests[number] = asyncio.get_running_loop().create_future()
+        kind = request.headers.get("content-type", "")
+        self.deliver(self._gateway.http(number, request.url.path, body, self.now(), kind))
+        self._wake.set()
+        answer = await future
+        headers = {"access-control-allow-origin": "*", "vary": "origin", "content-type": answer.content_type}
+        return Response(answer.body, answer.status, headers)
+
+    async def websocket(self, websocket: WebSocket) -> None:
+        """One WebSocket connection."""
+        await websocket.accept()
+        number, client = next(self._numbers), _Client()
+        self._clients[number] = client
+        self.deliver(self._gateway.open(number, self.now()))
+        writer = asyncio.create_task(_write(websocket, client))
+        try:
+            while True:
+                frame = await _read(websocket)
+                self.deliver(self._gateway.receive(number, frame, self.now()))
+                self._wake.set()
+        except (WebSocketDisconnect, RuntimeError):
+            writer.cancel()
+        finally:
+            self._gateway.close(number)
+            del self._clients[number]
+
+
+async def _read(websocket: WebSocket) -> bytes | str:
+    """The next text or binary message. Raises: WebSocketDisconnect."""
+    message = await websocket.receive()
+    if message["type"] != "websocket.receive":
+        raise WebSocketDisconnect
+    text: str | None = message.get("text")
+    data: bytes | None = message.get("bytes")
+    return text if text is not None else data or b""
+
+
+async def _write(websocket: WebSocket, client: _Client) -> None:
+    """Write queued frames until the venue closes or the client goes."""
+    with suppress(WebSocketDisconnect, RuntimeError, OSError):
+        while (frame := await client.frames.get()) is not None:
+            await websocket.send_text(frame.decode())
+        await websocket.close()
+
+
+async def serve(
+    gateway: Gateway, host: str, port: int, speed: float, on_ready: Callable[[Ready], None], stop: asyncio.Event
+) -> None:
+    """Serve until `stop` is set. Args: port 0 takes a free one; speed, venue seconds per second; on_ready, called once.
+
+    Raises: OSError when the port is taken.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.create_server((host, port), family=family, backlog=256) as listener:
+        front = _Front(gateway, speed)
+        where = f"[{host}]" if ":" in host else host
+        base = f"{where}:{listener.getsockname()[1]}"
+        ready = Ready(rest_url=f"http://{base}", ws_url=f"ws://{base}/ws", accounts=gateway.accounts)
+        routes = [
+            Route("/info", front.post, methods=["POST"]),
+            Route("/exchange", front.post, methods=["POST"]),
+            WebSocketRoute("/ws", front.websocket),
+        ]
+        settings = uvicorn.Config(
+            Starlette(routes=routes), log_level="error", access_log=False, lifespan="off", ws_per_message_deflate=False,
+            ws_ping_interval=None, timeout_graceful_shutdown=1, server_header=False, date_header=False,
+        )  # fmt: skip
+        server = _Server(settings, lambda: on_ready(ready))
+        pump, serving = asyncio.create_task(front.pump()), asyncio.create_task(server.serve([listener]))
+        stopping = asyncio.create_task(stop.wait())
+        await asyncio.wait({pump, serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        server.should_exit = True
+        await serving
+        stopping.cancel()
+        if pump.done():
+            pump.result()
+        pump.cancel()
+
+
+def open_world(config: SimConfig) -> Gateway:
+    """The venue for a live clock: it opens now. Raises: UnlistedCoinError, TapeError."""
+    gateway = build_world(config, config.seed, time.time_ns() // NS_PER_MS)
+    gc.collect()
+    gc.freeze()
+    return gateway
+
+
+def run(config: SimConfig, announce: Callable[[Ready], None], lifeline: int | None = None) -> None:
+    """Build the venue and serve it until SIGINT or SIGTERM.
+
+    Args: announce, called once it listens; lifeline, a pipe's descriptor whose end also stops the server.
+    Raises: UnlistedCoinError, TapeError, OSError.
+    """
+    asyncio.run(_main(open_world(config), config, announce, lifeline))
+
+
+async def _main(gateway: Gateway, config: SimConfig, announce: Callable[[Ready], None], lifeline: int | None) -> None:
+    ended = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, ended.set)
+    if lifeline is not None:
+        loop.add_reader(lifeline, _drain, lifeline, ended)
+    await serve(gateway, config.host, config.port, config.speed, announce, ended)
+
+
+def _drain(descriptor: int, ended: asyncio.Event) -> None:
+    """Read and forget; the pipe's end means that the parent is gone."""
+    if not os.read(descriptor, READ_BYTES):
+        asyncio.get_running_loop().remove_reader(descriptor)
+        ended.set()
+
+
+def spawn(config: SimConfig) -> tuple[subprocess.Popen[bytes], Ready]:
+    """Start a simulator in its own process and wait until it listens. It ends when this process does.
+
+    Returns: the process (stop it with `stop_spawned`) and where to connect. Raises: SpawnError.
+    """
+    command = [sys.executable, "-m", "hlmm.sim.server"]
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)  # noqa: S603 - our own module
+    assert process.stdin is not None, command
+    assert process.stdout is not None, command
+    watchdog = threading.Timer(SPAWN_TIMEOUT_S, process.kill)
+    watchdog.start()
+    try:
+        process.stdin.write(config.model_dump_json().encode() + b"\n")
+        process.stdin.flush()
+        line = process.stdout.readline()
+        return process, msgspec.json.decode(line, type=Ready)
+    except (OSError, msgspec.DecodeError) as error:
+        stop_spawned(process)
+        message = f"the simulator did not start (exit code {process.returncode}); it said why on standard error"
+        raise SpawnError(message) from error
+    finally:
+        watchdog.cancel()
+
+
+def stop_spawned(process: subprocess.Popen[bytes]) -> None:
+    """Stop a spawned simulator and wait for it; kill it after 5 s."""
+    if process.stdin is not None:
+        with suppress(BrokenPipeError):
+            process.stdin.close()
+    try:
+        process.wait(STOP_TIMEOUT_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+    if process.stdout is not None:
+        process.stdout.close()
+
+
+def _announce(ready: Ready) -> None:
+    sys.stdout.write(msgspec.json.encode(ready).decode() + "\n")
+    sys.stdout.flush()
+
+
+def _child() -> None:
+    """Entry of the spawned process: configuration on standard input, which closes when the parent ends."""
+    config = SimConfig.model_validate_json(sys.stdin.buffer.readline())
+    try:
+        run(config, _announce, sys.stdin.fileno())
+    except (TapeError, UnlistedCoinError, OSError) as error:
+        sys.exit(f"hlmm sim: {error}")
+
+
+if __name__ == "__main__":
+    _child()
