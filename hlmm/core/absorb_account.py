@@ -84,7 +84,7 @@ def _count(state: EngineState, event: OrderFilled, ledger: CoinLedger) -> None:
     """Book the fill in the ledger, the budget and the burst window."""
     coin = state.coins.get(event.coin)
     due_ts = Ns(state.ts + int(state.config.timing.markout_s * NS_PER_S))
-    ledger.fill(event, None if coin is None else coin.book.mid_px, due_ts)
+    ledger.fill(event, None if coin is None else coin.book.mid_before(event.venue_ts), due_ts)
     state.recent_fills.append((event.venue_ts, event.coin, Sz(event.side * event.sz)))
     state.budget.earn_notional(event.sz * event.px)
     if coin is not None and not event.snapshot:

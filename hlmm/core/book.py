@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections import deque
+from typing import TYPE_CHECKING, Final
 
 from hlmm.types import BPS, NS_PER_S, Level, Px, Side, Sz
 
 if TYPE_CHECKING:
     from hlmm.core.events import BboChanged, BookChanged, ContextChanged
     from hlmm.types import Ms, Ns
+
+
+MIDS_KEPT: Final = 256
+"""Mids remembered for fills that arrive late: some 20 s of blocks."""
 
 
 class CoinBook:
@@ -27,6 +32,7 @@ class CoinBook:
         self.top_venue_ts: Ms | None = None
         self.context_ts: Ns | None = None
         self.late_count = 0
+        self._mids: deque[tuple[Ms, Px]] = deque(maxlen=MIDS_KEPT)
 
     def forget(self) -> None:
         """The connection is gone: nothing known is current."""
@@ -39,7 +45,7 @@ class CoinBook:
         if self._is_late(event.venue_ts):
             return False
         self.bid, self.ask = event.bid, event.ask
-        self.top_ts, self.top_venue_ts = event.ts, event.venue_ts
+        self._take_top(event.ts, event.venue_ts)
         return True
 
     def on_book(self, event: BookChanged) -> bool:
@@ -49,7 +55,7 @@ class CoinBook:
         self.bids, self.asks = event.bids, event.asks
         self.bid = event.bids[0] if event.bids else None
         self.ask = event.asks[0] if event.asks else None
-        self.top_ts, self.top_venue_ts = event.ts, event.venue_ts
+        self._take_top(event.ts, event.venue_ts)
         return True
 
     def on_context(self, event: ContextChanged) -> None:
@@ -57,6 +63,23 @@ class CoinBook:
         self.mark_px, self.oracle_px = event.mark_px, event.oracle_px
         self.funding_hourly = event.funding_hourly
         self.context_ts = event.ts
+
+    def _take_top(self, ts: Ns, venue_ts: Ms) -> None:
+        """Note when the touch was told, and the mid of its block."""
+        self.top_ts, self.top_venue_ts = ts, venue_ts
+        mid_px = self.mid_px
+        if mid_px is not None:
+            self._mids.append((venue_ts, mid_px))
+
+    def mid_before(self, venue_ts: Ms) -> Px | None:
+        """The mid of the last block before `venue_ts`: what a fill of that block traded against.
+
+        A quote of the same block is already the state after its trades. Returns: the oldest mid kept when all are
+        later, None when none is known.
+        """
+        if not self._mids:
+            return None
+        return next((mid_px for at, mid_px in reversed(self._mids) if at < venue_ts), self._mids[0][1])
 
     def _is_late(self, venue_ts: Ms) -> bool:
         """Whether a newer block is known already; counts it."""

@@ -6,8 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hlmm.core.account import CoinLedger, Ledger
-from hlmm.core.events import FundingPaid, OrderFilled
-from hlmm.types import Cloid, Coin, MicroUsd, Ms, Ns, Oid, Px, Side, Sz, Tid
+from hlmm.core.book import CoinBook
+from hlmm.core.events import BboChanged, FundingPaid, OrderFilled
+from hlmm.types import Cloid, Coin, Level, MicroUsd, Ms, Ns, Oid, Px, Side, Sz, Tid
 
 COIN = Coin("BTC")
 
@@ -78,3 +79,21 @@ def test_a_fill_is_new_once_per_coin_and_tid() -> None:
     assert ledger.is_new(COIN, Tid(1))
     assert not ledger.is_new(COIN, Tid(1))
     assert ledger.is_new(Coin("ETH"), Tid(1))
+
+
+def test_a_fill_is_measured_against_the_mid_before_its_block() -> None:
+    """The quote of a fill's own block already holds its impact, so spread capture looks one block back."""
+    book = CoinBook()
+    for venue_ts, bid in ((10, 100), (20, 90)):
+        book.on_bbo(
+            BboChanged(
+                ts=Ns(venue_ts),
+                venue_ts=Ms(venue_ts),
+                coin=COIN,
+                bid=Level(Px(bid), Sz(1)),
+                ask=Level(Px(bid + 2), Sz(1)),
+            )
+        )
+    assert book.mid_before(Ms(20)) == 101
+    assert book.mid_before(Ms(21)) == 91
+    assert book.mid_before(Ms(5)) == 101
