@@ -6,6 +6,7 @@ preset fits a coin of any tick and volatility.
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -99,5 +100,18 @@ class StochasticConfig(Frozen):
             small, large = float(getattr(self, low)), float(getattr(self, high))
             if small >= large:
                 message = f"{low} ({small:g}) must be below {high} ({large:g})"
+                raise ValueError(message)
+        return self
+
+    @model_validator(mode="after")
+    def _data_can_win(self) -> Self:
+        """Weights of data saturate at half-life / ln 2; a heavier prior would be reported for ever."""
+        samples = self.sigma_slow_halflife_s / self.sigma_sample_s / math.log(2)
+        for name, prior, limit in (
+            ("sigma_prior_samples", self.sigma_prior_samples, samples),
+            ("flow_prior_s", self.flow_prior_s, self.flow_slow_halflife_s / math.log(2)),
+        ):
+            if prior >= limit:
+                message = f"{name} ({prior:g}) must be below {limit:.4g}, the most that data with this half-life weigh"
                 raise ValueError(message)
         return self

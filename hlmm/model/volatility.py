@@ -107,7 +107,7 @@ class Volatility:
         fast = max(self._fast.variance(slow, n), slow * self._floor**2)
         sigma = math.sqrt(fast * MS_PER_S / self._step_ms)
         error = sigma * math.sqrt(ZHOU_SE_FACTOR) * relative_se(self._fast.weight, self._fast.weight_sq, n)
-        return Estimate(sigma, error, age_s, self.count, "live" if self._fast.weight > n else "prior")
+        return Estimate(sigma, error, age_s, self.count, "live" if self._slow.weight > n else "prior")
 
     def slow_variance(self) -> float:
         """Slow variance per step, bp^2, floored against the prior."""

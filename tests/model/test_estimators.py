@@ -317,3 +317,14 @@ def test_reading_changes_nothing() -> None:
         one.read(first.ms * 1_000_000)
         second.run(2)
     assert msgspec.json.encode(one.read(0)) == msgspec.json.encode(two.read(0))
+
+
+def test_volatility_becomes_live_after_as_many_samples_as_the_prior_weighs() -> None:
+    """With a prior of 40 samples and a fast half-life of 15, volatility is belief at 30 s and data at 60 s."""
+    config = STOCHASTIC.model_copy(update={"sigma_prior_samples": 40.0, "sigma_fast_halflife_s": 15.0})
+    one = CoinEstimators(PRIORS, config)
+    feed, found = Feed(one), []
+    for _ in range(2):
+        feed.run(30)
+        found.append(one.read(feed.ms * 1_000_000).sigma_bps_sqrt_s.source)
+    assert found == ["prior", "live"]

@@ -54,6 +54,13 @@ def test_fast_must_be_faster_than_slow(change: dict[str, float]) -> None:
         StochasticConfig.model_validate(STOCHASTIC.model_dump() | change)
 
 
+@pytest.mark.parametrize("change", [{"sigma_prior_samples": 1_500.0}, {"flow_prior_s": 1_500.0}])
+def test_a_prior_that_no_data_could_outweigh_is_refused(change: dict[str, float]) -> None:
+    """A prior heavier than its data's half-life allows is an error: the estimate could never become live."""
+    with pytest.raises(ValidationError, match="must be below"):
+        StochasticConfig.model_validate(STOCHASTIC.model_dump() | change)
+
+
 def outputs(priors: MarketPriors, config: StochasticConfig) -> list[object]:
     """What estimators with this configuration say, over a fixed feed: warm, across a hole, and stale."""
     one = CoinEstimators(priors, config)
