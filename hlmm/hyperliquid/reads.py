@@ -25,7 +25,7 @@ from hlmm.core.events import (
 from hlmm.hyperliquid import wire
 from hlmm.hyperliquid.errors import order_state
 from hlmm.hyperliquid.feed import SIDES
-from hlmm.hyperliquid.grid import cloid_of, money, not_negative, rate
+from hlmm.hyperliquid.grid import cloid_of, money, rate
 from hlmm.hyperliquid.signing import address_bytes
 from hlmm.hyperliquid.universe import DexsWire, MetaWire, Universe, is_spot
 from hlmm.types import BPS, Address, Cloid, MicroUsd, Ms, Ns, Oid, Px, Sz

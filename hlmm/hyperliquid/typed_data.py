@@ -1,7 +1,8 @@
-"""Owns user-signed actions: the table of EIP-712 types, their digests, signing and recovery.
+"""Owns what wallets sign as typed data: user-signed actions and multi-sig envelopes.
 
 Only the master key may sign these; the domain's chain id is the action's own `signatureChainId`.
-Source: Hyperliquid documentation, "Signing"; the official SDK's type lists; EIP-712.
+In a multi-sig envelope each inner r and s is hashed without leading zeros (measured).
+Source: Hyperliquid documentation, "Signing" and "Multi-sig"; the official SDK's type lists; EIP-712.
 """
 
 from __future__ import annotations
@@ -15,10 +16,14 @@ from hlmm.hyperliquid.keccak import keccak256
 from hlmm.hyperliquid.signing import (
     EIP712_PREFIX,
     WORD_BYTES,
+    Network,
     SecretKeySigner,
     Signature,
     SignatureError,
+    Stamp,
     address_bytes,
+    agent_digest,
+    connection_id,
     domain_separator,
     recover,
 )
@@ -98,6 +103,10 @@ USER_SIGNED: Final[Mapping[str, TypedAction]] = {
     ),
 }  # fmt: skip
 
+_PACK: Final = msgspec.msgpack.Encoder()
+_INNER_FIELDS: Final[tuple[Field, ...]] = (("payloadMultiSigUser", "address"), ("outerSigner", "address"))
+_CHAIN_NAME: Final[Mapping[Network, str]] = {"mainnet": "Mainnet", "testnet": "Testnet"}
+
 SEND_MULTI_SIG: Final = TypedAction("SendMultiSig", (("multiSigActionHash", "bytes32"), _NONCE))
 
 
@@ -133,6 +142,70 @@ def sign_user_action(signer: SecretKeySigner, action: Fields) -> Signature:
 def recover_user_action(action: Fields, signature: Signature) -> Address:
     """Whose signature a user-signed action carries. Returns: lowercase address. Raises: SignatureError."""
     return recover(user_digest(action), signature)
+
+
+# ---- multi-sig ----
+
+
+class Payload(msgspec.Struct, frozen=True, rename="camel"):
+    """What the group does: the account, the leader who sends it, and the action as packed or as JSON fields."""
+
+    multi_sig_user: str
+    outer_signer: str
+    action: msgspec.Raw
+
+
+class Envelope(msgspec.Struct, frozen=True, rename="camel"):
+    """The `multiSig` action without its `type`, in the order that is hashed."""
+
+    signature_chain_id: str
+    signatures: tuple[Signature, ...]
+    payload: Payload
+
+
+def inner_l1_digest(payload: Payload, stamp: Stamp) -> bytes:
+    """What every authorised user signs when the inner action is an L1 action. Returns: 32 bytes."""
+    return agent_digest(inner_connection_id(payload, stamp), stamp.network)
+
+
+def inner_connection_id(payload: Payload, stamp: Stamp) -> bytes:
+    """The inner action hash over [user, leader, action], addresses lowercase. Args: payload.action is msgpack."""
+    packed = _PACK.encode([payload.multi_sig_user.lower(), payload.outer_signer.lower(), payload.action])
+    return connection_id(packed, stamp.nonce, stamp.vault, stamp.expires_after)
+
+
+def inner_user_digest(payload: Payload, action: Fields) -> bytes:
+    """What every authorised user signs when the inner action is user-signed. Raises: SignatureError."""
+    values = {
+        **action,
+        "payloadMultiSigUser": payload.multi_sig_user.lower(),
+        "outerSigner": payload.outer_signer.lower(),
+    }
+    return typed_digest(USER_SIGNED[str(action["type"])], values, _INNER_FIELDS)
+
+
+def outer_action_hash(envelope: Envelope, stamp: Stamp) -> bytes:
+    """The hash of the whole envelope. Returns: 32 bytes."""
+    return connection_id(_PACK.encode(envelope), stamp.nonce, stamp.vault, stamp.expires_after)
+
+
+def outer_digest(envelope: Envelope, stamp: Stamp) -> bytes:
+    """What the leader signs. Returns: 32 bytes. Raises: SignatureError when the chain id is not hex."""
+    values: Fields = {
+        "hyperliquidChain": _CHAIN_NAME[stamp.network],
+        "multiSigActionHash": outer_action_hash(envelope, stamp).hex(),
+        "nonce": stamp.nonce,
+        "signatureChainId": envelope.signature_chain_id,
+    }
+    return typed_digest(SEND_MULTI_SIG, values, ())
+
+
+def trimmed(signature: Signature) -> Signature:
+    """The same signature without leading zeros in r and s, as the chain hashes inner ones. Raises: ValueError."""
+    return Signature(hex(int(signature.r, 16)), hex(int(signature.s, 16)), signature.v)
+
+
+# ---- words ----
 
 
 def _chain_id(values: Fields) -> int:

@@ -118,31 +118,26 @@ def test_order_updates_keep_good_neighbours() -> None:
     assert bad.why.startswith("1 of 4 elements")
 
 
+CANCELED_WORDS = """
+    canceled marginCanceled vaultWithdrawalCanceled openInterestCapCanceled selfTradeCanceled reduceOnlyCanceled
+    siblingFilledCanceled delistedCanceled liquidatedCanceled outcomeSettledCanceled scheduledCancel internalCancel
+"""
+REJECTED_WORDS = """
+    rejected tickRejected minTradeNtlRejected perpMarginRejected reduceOnlyRejected badAloPxRejected iocCancelRejected
+    badTriggerPxRejected marketOrderNoLiquidityRejected positionIncreaseAtOpenInterestCapRejected
+    positionFlipAtOpenInterestCapRejected tooAggressiveAtOpenInterestCapRejected openInterestIncreaseRejected
+    insufficientSpotBalanceRejected oracleRejected perpMaxPositionRejected tooManyOpenOrdersRejected
+"""
+
+
 @pytest.mark.parametrize(
     ("word", "state"),
     [
         ("open", OrderState.OPEN),
         ("triggered", OrderState.OPEN),
         ("filled", OrderState.FILLED),
-        ("rejected", OrderState.REJECTED),
-        *(
-            (word, OrderState.CANCELED)
-            for word in (
-                "canceled marginCanceled vaultWithdrawalCanceled openInterestCapCanceled selfTradeCanceled "
-                "reduceOnlyCanceled siblingFilledCanceled delistedCanceled liquidatedCanceled outcomeSettledCanceled "
-                "scheduledCancel internalCancel"
-            ).split()
-        ),
-        *(
-            (word, OrderState.REJECTED)
-            for word in (
-                "tickRejected minTradeNtlRejected perpMarginRejected reduceOnlyRejected badAloPxRejected "
-                "iocCancelRejected badTriggerPxRejected marketOrderNoLiquidityRejected "
-                "positionIncreaseAtOpenInterestCapRejected positionFlipAtOpenInterestCapRejected "
-                "tooAggressiveAtOpenInterestCapRejected openInterestIncreaseRejected insufficientSpotBalanceRejected "
-                "oracleRejected perpMaxPositionRejected tooManyOpenOrdersRejected"
-            ).split()
-        ),
+        *((word, OrderState.CANCELED) for word in CANCELED_WORDS.split()),
+        *((word, OrderState.REJECTED) for word in REJECTED_WORDS.split()),
     ],
 )
 def test_status_words(word: str, state: OrderState) -> None:

@@ -24,15 +24,28 @@ from hlmm.core.commands import (
 from hlmm.core.events import AnyEvent, Event, FrameQuarantined
 from hlmm.hyperliquid.session import Session
 from hlmm.types import Cloid, Coin, Ns
-from tests.hyperliquid.venue import BTC, META, START, cancel, info_answer, modify, open_session, place, sent, session
+from tests.hyperliquid.venue import (
+    BTC,
+    META,
+    START,
+    cancel,
+    info_answer,
+    modify,
+    open_session,
+    place,
+    sent,
+    session,
+    statuses,
+)
 from tests.shared import SHARED, needs_shared
 
 MUTANTS = 100_000
 FRAMES_PER_TAPE = 150
 BYTES_MAX = 4_000
 TOKENS = (
-    b"null", b"true", b"-1", b"1e400", b"NaN", b'""', b"{}", b"[]", b'"0.0"', b'"-1.5"', b'"1e5"', b"9" * 200, b'"\xff"',
-    b"123456789012345678901234567890", b'"\\ud800"', b'"0x"', b",", b":", b"}", b"]", b"\x00", b'"' + b"7" * 200 + b'"',
+    b"null", b"true", b"-1", b"1e400", b"NaN", b'""', b"{}", b"[]", b'"0.0"', b'"-1.5"', b'"1e5"', b"9" * 200,
+    b'"\xff"', b"123456789012345678901234567890", b'"\\ud800"', b'"0x"', b",", b":", b"}", b"]", b"\x00",
+    b'"' + b"7" * 200 + b'"',
 )  # fmt: skip
 COMMANDS = (
     place(1),
@@ -104,7 +117,7 @@ OWN_CORPUS: tuple[object, ...] = (
     },
     {
         "channel": "trades",
-        "data": [{"coin": "BTC", "side": "A", "px": "1.5", "sz": "0.1", "time": 5, "hash": "0x", "tid": 9, "users": []}],
+        "data": [{"coin": "BTC", "side": "A", "px": "1.5", "sz": "0.1", "time": 5, "hash": "0x", "tid": 9}],
     },
     {
         "channel": "activeAssetCtx",
@@ -129,22 +142,24 @@ OWN_CORPUS: tuple[object, ...] = (
             "user": "0x", "isSnapshot": True,
             "fills": [
                 {
-                    "coin": "BTC", "px": "1.5", "sz": "0.1", "side": "B", "time": 5, "startPosition": "-0.1", "dir": "x",
-                    "closedPnl": "0.0", "hash": "0x", "oid": 5, "crossed": False, "fee": "0.1", "tid": 5, "feeToken": "USDC",
+                    "coin": "BTC", "px": "1.5", "sz": "0.1", "side": "B", "time": 5,
+                    "startPosition": "-0.1", "dir": "x",
+                    "closedPnl": "0.0", "hash": "0x", "oid": 5, "crossed": False, "fee": "0.1", "tid": 5,
                 }
             ],
         },
     },
     {"channel": "userFundings", "data": {"user": "0x", "fundings": [{"time": 5, "coin": "BTC", "usdc": "-0.5"}]}},
-    {"channel": "subscriptionResponse", "data": {"method": "subscribe", "subscription": {"type": "bbo", "coin": "BTC"}}},
+    {"channel": "subscriptionResponse", "data": {"method": "subscribe", "subscription": {"type": "bbo"}}},
     {"channel": "pong"},
     {"channel": "error", "data": "too many pending post requests id=5"},
 )  # fmt: skip
 
 OWN_ANSWERS: tuple[object, ...] = (
-    {"status": "ok", "response": {"type": "order", "data": {"statuses": [{"resting": {"oid": 5}}]}}},
-    {"status": "ok", "response": {"type": "order", "data": {"statuses": [{"filled": {"totalSz": "0.1", "avgPx": "1.0", "oid": 5}}]}}},
-    {"status": "ok", "response": {"type": "cancel", "data": {"statuses": ["success", {"error": "x"}]}}},
+    statuses({"resting": {"oid": 5}}),
+    statuses({"filled": {"totalSz": "0.1", "avgPx": "1.0", "oid": 5}}),
+    statuses("success", kind="cancel"),
+    statuses({"error": "Order has invalid size."}),
     {"status": "err", "response": "Invalid nonce: duplicate nonce 5"},
     META,
     [None, {"name": "xyz"}],
@@ -170,6 +185,7 @@ class Target:
         self.quarantined = 0
 
     def count(self, events: list[AnyEvent]) -> None:
+        """Every event is one of the core's and survives the way to the journal and back."""
         for event in events:
             assert isinstance(event, Event)
             self.events += 1
@@ -177,6 +193,7 @@ class Target:
             assert event == msgspec.json.decode(msgspec.json.encode(event), type=type(event))
 
     def frame(self, raw: bytes) -> None:
+        """Let the mutant arrive on the socket."""
         self.count(self.client.receive(raw, self.tick())[1])
 
     def answer(self, raw: bytes, command: object, *, by_http: bool) -> None:

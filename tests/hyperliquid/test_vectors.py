@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from hlmm.hyperliquid import actions, multisig, typed_data
+from hlmm.hyperliquid import actions, typed_data
 from hlmm.hyperliquid.signing import (
     SecretKeySigner,
     Signature,
@@ -142,22 +142,22 @@ def test_user_signed_actions() -> None:
     assert checked == 39
 
 
-def envelope_of(body: Mapping[str, Any]) -> multisig.Envelope:
+def envelope_of(body: Mapping[str, Any]) -> typed_data.Envelope:
     action = body["action"]
     payload = action["payload"]
     inner = msgspec.Raw(msgspec.msgpack.encode(payload["action"]))
-    return multisig.Envelope(
+    return typed_data.Envelope(
         action["signatureChainId"],
         tuple(Signature(**signature) for signature in action["signatures"]),
-        multisig.Payload(payload["multiSigUser"], payload["outerSigner"], inner),
+        typed_data.Payload(payload["multiSigUser"], payload["outerSigner"], inner),
     )
 
 
-def inner_digest(row: Mapping[str, Any], envelope: multisig.Envelope) -> bytes:
+def inner_digest(row: Mapping[str, Any], envelope: typed_data.Envelope) -> bytes:
     action = row["http_body"]["action"]["payload"]["action"]
     if action["type"] in typed_data.USER_SIGNED:
-        return multisig.inner_user_digest(envelope.payload, action)
-    return multisig.inner_l1_digest(envelope.payload, stamp_of({**row, "nonce": row["http_body"]["nonce"]}))
+        return typed_data.inner_user_digest(envelope.payload, action)
+    return typed_data.inner_l1_digest(envelope.payload, stamp_of({**row, "nonce": row["http_body"]["nonce"]}))
 
 
 def test_multisig_envelopes() -> None:
@@ -168,13 +168,13 @@ def test_multisig_envelopes() -> None:
         digest = inner_digest(row, envelope)
         for key, signature in zip(row["inner_keys"], envelope.signatures, strict=True):
             signer = SecretKeySigner(unhex(key))
-            assert multisig.trimmed(signer.sign_digest(digest)) == signature, row["name"]
+            assert typed_data.trimmed(signer.sign_digest(digest)) == signature, row["name"]
             assert recover(digest, signature) == signer.address
         if "inner_hash" in row:
-            assert multisig.inner_connection_id(envelope.payload, stamp) == unhex(row["inner_hash"])
-            assert multisig.outer_action_hash(envelope, stamp) == unhex(row["outer_action_hash"])
+            assert typed_data.inner_connection_id(envelope.payload, stamp) == unhex(row["inner_hash"])
+            assert typed_data.outer_action_hash(envelope, stamp) == unhex(row["outer_action_hash"])
         leader = SecretKeySigner(unhex(row["outer_key"]))
-        outer = leader.sign_digest(multisig.outer_digest(envelope, stamp))
+        outer = leader.sign_digest(typed_data.outer_digest(envelope, stamp))
         assert same(outer, row["http_body"]["signature"]), row["name"]
 
 
@@ -183,12 +183,12 @@ def test_real_multisig_request() -> None:
     for row in rows("real_multisig"):
         envelope = envelope_of(row["http_body"])
         stamp = stamp_of({**row, "nonce": row["http_body"]["nonce"]})
-        assert multisig.inner_connection_id(envelope.payload, stamp) == unhex(row["inner_connection_id"])
+        assert typed_data.inner_connection_id(envelope.payload, stamp) == unhex(row["inner_connection_id"])
         digest = inner_digest(row, envelope)
         assert [recover(digest, one) for one in envelope.signatures] == [who.lower() for who in row["inner_signers"]]
-        assert multisig.outer_action_hash(envelope, stamp) == unhex(row["outer_action_hash"])
+        assert typed_data.outer_action_hash(envelope, stamp) == unhex(row["outer_action_hash"])
         outer = Signature(**row["http_body"]["signature"])
-        assert recover(multisig.outer_digest(envelope, stamp), outer) == row["outer_signer"].lower()
+        assert recover(typed_data.outer_digest(envelope, stamp), outer) == row["outer_signer"].lower()
 
 
 def test_number_texts() -> None:

@@ -22,6 +22,9 @@ META: Final = {
         {"name": "SOL", "szDecimals": 2, "maxLeverage": 20},
         {"name": "BTC", "szDecimals": 5, "maxLeverage": 40},
         {"name": "OLD", "szDecimals": 1, "maxLeverage": 3, "isDelisted": True},
+        {"name": "ETH", "szDecimals": 4, "maxLeverage": 25},
+        {"name": "NEXO", "szDecimals": 2, "maxLeverage": 5},
+        {"name": "kPEPE", "szDecimals": 0, "maxLeverage": 10},
     ]
 }
 DEX_META: Final = {"universe": [{"name": "xyz:GOLD", "szDecimals": 3, "maxLeverage": 20, "onlyIsolated": True}]}
@@ -117,3 +120,21 @@ def cancel(number: int, coin: Coin = BTC) -> CancelOrder:
 def modify(old: int, new: int) -> ModifyOrder:
     """An order to replace."""
     return ModifyOrder(cloid=Cloid(old), place=place(new))
+
+
+def opened(coins: tuple[Coin, ...] = (BTC,), **changes: object) -> Session:
+    """A session that went through its opening."""
+    client = session(coins, **changes)
+    open_session(client)
+    return client
+
+
+def answer(client: Session, commands: list[object], payload: object) -> list[AnyEvent]:
+    """Submit commands that make one action, answer it, return the events."""
+    (frame,) = client.submit(commands, START).frames  # type: ignore[arg-type]
+    return client.receive(action_answer(sent(frame)["id"], payload), START)[1]
+
+
+def names(events: list[AnyEvent]) -> list[str]:
+    """The kinds of events."""
+    return [type(event).__name__ for event in events]
