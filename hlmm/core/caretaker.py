@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from hlmm.core.commands import CancelOrder, QueryOrder, ReadAccount, ReadBudget, ReadFills, ReadOpenOrders
 from hlmm.core.orders import Evidence, Order, Status
-from hlmm.types import NS_PER_S, Ns
+from hlmm.types import NS_PER_MS, NS_PER_S, Ns
 
 if TYPE_CHECKING:
     from hlmm.core.commands import AnyCommand
@@ -61,7 +61,7 @@ def _read_fills(state: EngineState, since: Ns) -> list[AnyCommand]:
     if state.ledger.snapshot_ms is None or not _due(state, state.fills_ts, state.config.timing.query_after_s):
         return []
     state.fills_ts = state.ts
-    age_ms = (state.ts - since) * 1000 // NS_PER_S
+    age_ms = (state.ts - since) // NS_PER_MS
     newest_ms = state.recent_fills[-1][0] if state.recent_fills else state.ledger.snapshot_ms
     return [ReadFills(since_ms=max(state.ledger.snapshot_ms, newest_ms - age_ms - FILLS_OVERLAP_MS))]
 

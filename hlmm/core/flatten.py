@@ -33,17 +33,18 @@ class FlattenConfig(Frozen):
 class FlattenScope(msgspec.Struct, frozen=True, gc=False):
     """What must go.
 
-    `own`: every order with our cloids and the positions of `coins`. `coin`: orders and position of `coins`, whoever
+    `orders`: every order with our cloids on the dexes of `coins`, no position. `own`: these orders and the positions of
+    `coins`. `coin`: orders and position of `coins`, whoever
     made them. `all`: every order and position of the account on every dex.
     """
 
-    kind: Literal["own", "coin", "all"]
+    kind: Literal["orders", "own", "coin", "all"]
     coins: tuple[Coin, ...] = ()
 
     def takes_order(self, coin: Coin, cloid: Cloid | None) -> bool:
         """Whether an order is to be cancelled. Args: cloid, None for an order without one."""
         match self.kind:
-            case "own":
+            case "orders" | "own":
                 return is_ours(cloid)
             case "coin":
                 return coin in self.coins
@@ -52,7 +53,7 @@ class FlattenScope(msgspec.Struct, frozen=True, gc=False):
 
     def takes_position(self, coin: Coin) -> bool:
         """Whether a position is to be closed."""
-        return self.kind == "all" or coin in self.coins
+        return self.kind == "all" or (self.kind != "orders" and coin in self.coins)
 
 
 class FlattenOrder(msgspec.Struct, frozen=True, gc=False, kw_only=True):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from hlmm.core.commands import CancelOrder, Decision, ModifyOrder, PlaceOrder
 from hlmm.core.orders import Evidence, Order, Status
 from hlmm.core.quantize import Quote, quantize
-from hlmm.core.quoting import Wish
+from hlmm.core.quoting import Circumstances, Wish
 from hlmm.core.reconcile import Band, Plan, Terms, reconcile
 from hlmm.core.risk import (
     AccountFacts,
@@ -22,11 +22,12 @@ from hlmm.core.risk import (
     worst,
 )
 from hlmm.core.view import Phase
-from hlmm.types import MICRO, Side, Sz
+from hlmm.types import BPS, MICRO, Side, Sz
 
 if TYPE_CHECKING:
     from hlmm.core.commands import AnyCommand
     from hlmm.core.state import CoinState, EngineState
+    from hlmm.types import Instrument
 
 
 def judge(state: EngineState) -> Finding:
@@ -59,7 +60,7 @@ def decide_coin(state: EngineState, coin: CoinState, account: Finding) -> list[A
     wish = Wish(reason=finding.code, text=finding.text)
     quotes: tuple[Quote, ...] = ()
     if finding.verdict < Verdict.PULL:
-        wish = _wish(state, coin)
+        wish = _wish(state, coin, instrument)
         assert coin.book.bid is not None
         assert coin.book.ask is not None
         quotes = quantize(wish.levels, instrument, coin.book.bid.px, coin.book.ask.px)
@@ -101,13 +102,20 @@ def _facts(state: EngineState, coin: CoinState) -> CoinFacts:
     )
 
 
-def _wish(state: EngineState, coin: CoinState) -> Wish:
+def _wish(state: EngineState, coin: CoinState, instrument: Instrument) -> Wish:
     """The strategy's wish at today's inventory."""
     assert state.maker_bps is not None
     mid_px = coin.book.mid_px
     assert mid_px is not None
-    inventory_usd = state.ledger.position(coin.coin) * mid_px / MICRO
-    return coin.quoter.wish(state.ts, inventory_usd, state.maker_bps)
+    return coin.quoter.wish(
+        Circumstances(
+            ts=state.ts,
+            inventory_usd=state.ledger.position(coin.coin) * mid_px / MICRO,
+            maker_bps=state.maker_bps,
+            tick_bps=BPS * instrument.tick(mid_px) / mid_px,
+            funding_hourly=coin.book.funding_hourly,
+        )
+    )
 
 
 def _terms(state: EngineState, coin: CoinState, wish: Wish, position: Sz) -> Terms:

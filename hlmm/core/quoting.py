@@ -14,15 +14,22 @@ import msgspec
 from hlmm.core.commands import QuoteTerm
 from hlmm.core.quantize import WishLevel
 from hlmm.model.band import BandInputs, BandWidth, band
-from hlmm.model.costs import FillCosts, ProfitFloor, best_venture, latency_cost_bps, no_go
+from hlmm.model.costs import (
+    FillCosts,
+    ProfitFloor,
+    best_venture,
+    funding_drift_bps_per_s,
+    latency_cost_bps,
+    no_go,
+)
+from hlmm.model.estimate import MarketEstimate
 from hlmm.model.estimators import CoinEstimators
 from hlmm.model.glft import Glft, GlftParameters, GlftSolution, gamma_from_target, unsolvable
-from hlmm.types import BPS, Side
+from hlmm.model.ladder import levels
+from hlmm.types import BPS, Ns, Side
 
 if TYPE_CHECKING:
     from hlmm.core.settings import CoinConfig
-    from hlmm.model.estimate import MarketEstimate
-    from hlmm.types import Ns
 
 
 class Wish(msgspec.Struct, frozen=True, gc=False, kw_only=True):
@@ -37,6 +44,29 @@ class Wish(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     sigma_bps_sqrt_s: float = math.nan
     terms: tuple[QuoteTerm, ...] = ()
     width: BandWidth = BandWidth(0.0, 0.0)
+
+
+class Circumstances(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """What a wish depends on besides the market's estimates.
+
+    `inventory_usd` is the signed position at the mid; `maker_bps` the account's fee, negative a rebate; `tick_bps` one
+    price step, what a queue place is worth at most; `funding_hourly` a fraction of notional, paid by longs.
+    """
+
+    ts: Ns
+    inventory_usd: float
+    maker_bps: float
+    tick_bps: float
+    funding_hourly: float
+
+
+class Terrain(msgspec.Struct, frozen=True):
+    """What one ladder is built on."""
+
+    estimate: MarketEstimate
+    solution: GlftSolution
+    costs: FillCosts
+    tick_bps: float
 
 
 class Quoter:
@@ -59,25 +89,26 @@ class Quoter:
         )
         self.gamma_per_usd = gamma_from_target(config.spread.target_inventory_usd, reference)
 
-    def wish(self, ts: Ns, inventory_usd: float, maker_bps: float) -> Wish:
+    def wish(self, circumstances: Circumstances) -> Wish:
         """The ladder wanted now.
 
-        Args: ts, ns.   inventory_usd: signed position at fair value.   maker_bps: the account's fee, negative a rebate.
+        Args: circumstances, what the quoter cannot estimate itself.
         Returns: a wish; without levels when an input is missing, the problem has no answer, or nothing pays.
         """
-        estimate = self.estimators.read(ts)
+        estimate = self.estimators.read(circumstances.ts)
         if estimate.fair is None:
             return Wish(reason="no_fair_value", text="no two-sided quote has been seen yet")
         fair = estimate.fair.value
-        costs = self._costs(estimate, maker_bps)
-        problem = self._problem(estimate, costs)
+        costs = self._costs(estimate, circumstances.maker_bps)
+        problem = self._problem(estimate, costs, circumstances.funding_hourly)
         solution = self._glft.solve(problem)
         if solution is None:
             return Wish(reason="unsolvable", text=unsolvable(problem) or "", fair=fair)
         refusal = self._refuse(estimate, costs)
         if refusal is not None:
             return Wish(reason="unprofitable", text=refusal, fair=fair)
-        return self._ladder(estimate, solution, costs, inventory_usd)
+        terrain = Terrain(estimate, solution, costs, circumstances.tick_bps)
+        return self._ladder(terrain, circumstances.inventory_usd)
 
     def _costs(self, estimate: MarketEstimate, maker_bps: float) -> FillCosts:
         """One number per fill: fee, plateau markout, and the age of what we quote on."""
@@ -88,7 +119,7 @@ class Quoter:
             latency_bps=latency_cost_bps(kappa, sigma, estimate.latency_s.value),
         )
 
-    def _problem(self, estimate: MarketEstimate, costs: FillCosts) -> GlftParameters:
+    def _problem(self, estimate: MarketEstimate, costs: FillCosts, funding_hourly: float) -> GlftParameters:
         spread = self._config.spread
         return GlftParameters(
             sigma_bps_sqrt_s=estimate.sigma_bps_sqrt_s.value,
@@ -98,6 +129,7 @@ class Quoter:
             lot_usd=spread.level_usd,
             limit_usd=self._config.limits.max_position_usd,
             cost_bps=costs.total_bps,
+            drift_bps_per_s=funding_drift_bps_per_s(funding_hourly),
         )
 
     def _refuse(self, estimate: MarketEstimate, costs: FillCosts) -> str | None:
@@ -110,46 +142,49 @@ class Quoter:
             estimate.arrival_rate_per_s.value,
             estimate.kappa_per_bps.value,
             costs,
-            markout_slope=min(slope.value, 0.0),
+            markout_slope=0.0,
             half_spread_max_bps=spread.half_spread_max_bps,
         )
         floor = ProfitFloor(half_spread_max_bps=spread.half_spread_max_bps, edge_min_bps=spread.edge_min_bps)
         return no_go(venture, floor, markout_slope=slope.value, markout_slope_se=slope.se)
 
-    def _ladder(self, estimate: MarketEstimate, solution: GlftSolution, costs: FillCosts, inventory_usd: float) -> Wish:
+    def _ladder(self, terrain: Terrain, inventory_usd: float) -> Wish:
         """Uniform levels outward from each side's best distance (theory 3.8)."""
+        estimate, solution, costs = terrain.estimate, terrain.solution, terrain.costs
         assert estimate.fair is not None
         spread, fair = self._config.spread, estimate.fair.value
         cold = _is_cold(estimate)
         widen_bps = spread.cold_widen_bps if cold else 0.0
-        size = spread.level_usd * (spread.cold_size_frac if cold else 1.0) / fair
+        level_usd = spread.level_usd * (spread.cold_size_frac if cold else 1.0)
         step_bps = spread.level_spacing_kappa / estimate.kappa_per_bps.value
-        levels: list[WishLevel] = []
+        wanted: list[WishLevel] = []
         nearest_bps = math.inf
         for side in (Side.BID, Side.ASK):
-            raw_bps = solution.depth_bps(side, inventory_usd) + widen_bps
-            touch_bps = max(raw_bps, spread.half_spread_min_bps)
+            touch_bps = max(solution.depth_bps(side, inventory_usd) + widen_bps, spread.half_spread_min_bps)
             nearest_bps = min(nearest_bps, touch_bps)
-            for index in range(spread.level_count):
-                depth_bps = touch_bps + index * step_bps
-                if depth_bps <= spread.half_spread_max_bps:
-                    levels.append(WishLevel(side, fair * (1.0 - side * depth_bps / BPS), size))
-        if not levels:
+            room_usd = self._config.limits.max_position_usd - side * inventory_usd
+            for level in levels(touch_bps, step_bps, spread.level_count, level_usd, room_usd):
+                if level.depth_bps <= spread.half_spread_max_bps:
+                    price = fair * (1.0 - side * level.depth_bps / BPS)
+                    wanted.append(WishLevel(side, price, level.size_usd / fair))
+        if not wanted:
             text = f"the best distance is {nearest_bps:.2f} bp, beyond spread.half_spread_max_bps"
             return Wish(reason="too_wide", text=text, fair=fair)
         skew_bps = solution.skew_bps(inventory_usd)
         return Wish(
             fair=fair,
-            levels=tuple(levels),
+            levels=tuple(wanted),
             half_spread_bps=solution.half_spread_bps + widen_bps,
             skew_bps=skew_bps,
             sigma_bps_sqrt_s=estimate.sigma_bps_sqrt_s.value,
             terms=_terms(solution, costs, widen_bps, skew_bps),
-            width=self._band(estimate, min(nearest_bps, spread.half_spread_max_bps)),
+            width=self._band(terrain, min(nearest_bps, spread.half_spread_max_bps)),
         )
 
-    def _band(self, estimate: MarketEstimate, depth_bps: float) -> BandWidth:
-        config = self._config
+    def _band(self, terrain: Terrain, depth_bps: float) -> BandWidth:
+        """The band at the best distance; a queue place is worth at most one tick on the order (theory 5.3)."""
+        config, estimate = self._config, terrain.estimate
+        queue_usd = config.band.queue_value_frac * config.spread.level_usd * terrain.tick_bps / BPS
         return band(
             BandInputs(
                 sigma_bps_sqrt_s=estimate.sigma_bps_sqrt_s.value,
@@ -157,7 +192,7 @@ class Quoter:
                 kappa_per_bps=estimate.kappa_per_bps.value,
                 depth_bps=depth_bps,
                 lot_usd=config.spread.level_usd,
-                requote_cost_usd=config.band.requote_cost_usd,
+                requote_cost_usd=config.band.requote_cost_usd + queue_usd,
                 min_kappa=config.band.band_min_kappa,
                 max_kappa=config.band.band_max_kappa,
             )

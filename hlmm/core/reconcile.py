@@ -133,8 +133,9 @@ def _match(mine: list[Order], wanted: list[Quote], band: Band) -> tuple[list[Ord
 
 def _fits(order: Order, quote: Quote, band: Band) -> bool:
     """Whether the order is near enough to the quote, in price and size, to be left alone."""
-    nearer_bps = BPS * order.side * (order.px - quote.px) / quote.px
-    if not -band.outer_bps <= nearer_bps <= band.inner_bps:
+    nearer_bps = BPS * order.side * (order.px - quote.wish_px) / quote.px
+    farther_bps = BPS * order.side * (quote.px - order.px) / quote.px
+    if nearer_bps > band.inner_bps or farther_bps > band.outer_bps:
         return False
     shortfall = quote.sz - order.resting_sz
     return abs(shortfall) <= band.size_tolerance_frac * quote.sz

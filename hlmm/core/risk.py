@@ -106,7 +106,7 @@ def judge_account(facts: AccountFacts, config: RiskConfig) -> Finding:
         return Finding(Verdict.HALT, "loss", f"lost {-facts.pnl_usd:.2f} USD since start")
     fall = 1.0 - facts.account_value_usd / facts.peak_value_usd if facts.peak_value_usd > 0 else 0.0
     if fall >= config.drawdown_max_frac:
-        return Finding(Verdict.HALT, "drawdown", f"equity is {100 * fall:.1f} % under its peak")
+        return Finding(Verdict.HALT, "drawdown", f"equity is {fall:.1%} under its peak")
     if facts.out_of_sync:
         return Finding(Verdict.PULL, "out_of_sync", facts.out_of_sync)
     if facts.rejects >= config.rejects_max:
@@ -167,5 +167,5 @@ def permit(
         if sz * quote.px < MIN_NOTIONAL or apart_bps > limits.price_band_bps:
             continue
         room[quote.side] -= sz
-        kept.append(Quote(quote.side, quote.px, sz))
+        kept.append(Quote(quote.side, quote.px, sz, quote.wish_px))
     return Allowed(instrument.coin, tuple(kept), limit_sz, finding)

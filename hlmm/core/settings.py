@@ -36,7 +36,8 @@ class SpreadConfig(Frozen):
 class BandConfig(Frozen):
     """`impulse.band`: when a resting order is worth a request."""
 
-    requote_cost_usd: float = Field(ge=1e-6, le=1.0, description="what one requote is charged: request and queue place")
+    requote_cost_usd: float = Field(ge=1e-6, le=1.0, description="what one requote is charged")
+    queue_value_frac: float = Field(ge=0.0, le=1.0, description="part of one tick on one level added to that charge")
     band_min_kappa: float = Field(ge=0.0, le=5.0, description="floor of the band in units of 1/kappa")
     band_max_kappa: float = Field(ge=0.01, le=10.0, description="cap of the band in units of 1/kappa")
     size_tolerance_frac: float = Field(ge=0.0, le=1.0, description="a smaller shortfall of size is left alone")

@@ -51,7 +51,7 @@ def test_no_quotes_cancels_everything_that_may_rest() -> None:
 
 def test_an_order_inside_the_band_is_kept() -> None:
     """Within 1 bp inward and 2 bp outward of its wish an order costs nothing."""
-    quote = Quote(Side.BID, Px(1_000_000), Sz(100))
+    quote = Quote(Side.BID, Px(1_000_000), Sz(100), float(1_000_000))
     for px in (1_000_000, 1_000_099, 999_801):
         assert reconcile(allow(quote), (live(1, Side.BID, px, 100),), terms()).is_empty
     for px in (1_000_101, 999_799):
@@ -60,14 +60,14 @@ def test_an_order_inside_the_band_is_kept() -> None:
 
 def test_the_band_is_mirrored_for_asks() -> None:
     """P36: an ask nearer to fair value than `inner` or farther than `outer` is moved."""
-    quote = Quote(Side.ASK, Px(1_000_000), Sz(100))
+    quote = Quote(Side.ASK, Px(1_000_000), Sz(100), float(1_000_000))
     for px, kept in ((999_901, True), (999_899, False), (1_000_199, True), (1_000_201, False)):
         assert reconcile(allow(quote), (live(1, Side.ASK, px, 100),), terms()).is_empty is kept
 
 
 def test_no_requests_left_means_pull_not_move() -> None:
     """R19: with nothing to spend, a stale order is cancelled and nothing is placed."""
-    quote = Quote(Side.BID, Px(1_000_000), Sz(100))
+    quote = Quote(Side.BID, Px(1_000_000), Sz(100), float(1_000_000))
     plan = reconcile(allow(quote), (live(1, Side.BID, 900_000, 100),), terms(spendable=0))
     assert len(plan.pulls) == 1
     assert not plan.moves
@@ -76,7 +76,7 @@ def test_no_requests_left_means_pull_not_move() -> None:
 
 def test_room_counts_orders_of_unknown_outcome() -> None:
     """An order that may still fill takes the room that a new one would need."""
-    quote = Quote(Side.BID, Px(1_000_000), Sz(100))
+    quote = Quote(Side.BID, Px(1_000_000), Sz(100), float(1_000_000))
     lost = live(1, Side.BID, 900_000, 100, Status.UNKNOWN)
     assert reconcile(allow(quote, limit=150), (lost,), terms()).is_empty
     assert len(reconcile(allow(quote, limit=200), (lost,), terms()).adds) == 1
@@ -100,7 +100,10 @@ def build(
         live(index, side, 1_000_000 - side * away * 100, sz, status)
         for index, (side, away, sz, status) in enumerate(raw_orders)
     )
-    chosen = {(side, away): Quote(side, Px(1_000_000 - side * away * 100), Sz(sz)) for side, away, sz in raw_quotes}
+    chosen = {
+        (side, away): Quote(side, Px(1_000_000 - side * away * 100), Sz(sz), float(1_000_000 - side * away * 100))
+        for side, away, sz in raw_quotes
+    }
     return orders, tuple(sorted(chosen.values(), key=lambda quote: (-quote.side, -quote.side * quote.px)))
 
 

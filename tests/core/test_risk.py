@@ -103,7 +103,7 @@ def test_permits_keep_the_worst_case_within_the_limit(
     raw: list[tuple[Side, int, int]], verdict: Verdict, position: int, capacity: float
 ) -> None:
     """P19, P20, R23: all fills of one side keep |position| in the limit; REDUCE_ONLY never increases or flips it."""
-    quotes = tuple(Quote(side, Px(px), Sz(sz)) for side, px, sz in raw)
+    quotes = tuple(Quote(side, Px(px), Sz(sz), float(px)) for side, px, sz in raw)
     stake = Stake(position=Sz(position), oracle_px=Px(1_100_000), capacity_usd=capacity)
     allowed = permit(quotes, Finding(verdict), instrument=INSTRUMENT, limits=LIMITS, stake=stake)
     if verdict >= Verdict.PULL:
@@ -119,7 +119,7 @@ def test_permits_keep_the_worst_case_within_the_limit(
 
 def test_orders_outside_the_price_band_are_dropped() -> None:
     """A quote farther from the oracle than price_band_bps is not placed."""
-    far = Quote(Side.BID, Px(1_080_000), Sz(100))
-    near = Quote(Side.BID, Px(1_099_000), Sz(100))
+    far = Quote(Side.BID, Px(1_080_000), Sz(100), float(1_080_000))
+    near = Quote(Side.BID, Px(1_099_000), Sz(100), float(1_099_000))
     stake = Stake(position=Sz(0), oracle_px=Px(1_100_000), capacity_usd=1e6)
     assert permit((near, far), CLEAR, instrument=INSTRUMENT, limits=LIMITS, stake=stake).quotes == (near,)
