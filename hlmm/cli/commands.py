@@ -16,6 +16,8 @@ VERBS: Final[dict[str, Verb]] = {
     "run": Verb("hlmm.cli.run", "make markets: simulated (default), paper, testnet or prod"),
     "status": Verb("hlmm.cli.status", "running engines: orders, budget, protections, readiness"),
     "flatten": Verb("hlmm.cli.flatten", "cancel, close, and exit 0 only when the venue says flat"),
+    "halt": Verb("hlmm.cli.halt", "latch the halt: no engine quotes this account until resume"),
+    "resume": Verb("hlmm.cli.resume", "clear the halt latch, with a reason"),
     "validate-config": Verb("hlmm.cli.validate_config", "check one composition, or every preset with --all"),
     "backtest": Verb("hlmm.cli.backtest", "run a recorded tape through the engine in virtual time"),
     "replay": Verb("hlmm.cli.replay", "re-execute a run's journal and compare every command"),

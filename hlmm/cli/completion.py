@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 def complete_override(incomplete: str) -> list[str]:
-    """What an unfinished override may become. Args: incomplete, as typed.   Returns: `group=` or `group=preset` words."""
+    """What an unfinished override may become. Args: incomplete, as typed.   Returns: `group=` or `group=preset`."""
     sign = "+" if incomplete.startswith("+") else ""
     word = incomplete.removeprefix(sign)
     group, equals, start = word.partition("=")

@@ -24,7 +24,7 @@ def exit_code_of(error: BaseException) -> Exit:
     if isinstance(error, KeyboardInterrupt):
         return Exit.INTERRUPTED
     code = getattr(error, "exit_code", None)
-    return Exit(code) if code in Exit.__members__.values() else Exit.UNEXPECTED
+    return Exit(code) if isinstance(code, int) and code in list(Exit) else Exit.UNEXPECTED
 
 
 def render(error: BaseException) -> str:
@@ -36,7 +36,9 @@ def render(error: BaseException) -> str:
     if code is Exit.INTERRUPTED:
         return "interrupted\n"
     if code is Exit.UNEXPECTED:
-        return _masked("".join(traceback.format_exception(error)) + "this is a bug in hlmm; please report the lines above\n")
+        return _masked(
+            "".join(traceback.format_exception(error)) + "this is a bug in hlmm; please report the lines above\n"
+        )
     problems = getattr(error, "problems", None)
     lines = problem_lines(problems) if isinstance(problems, tuple) else [f"✗ {error}"]
     fix = getattr(error, "fix", None)

@@ -17,7 +17,9 @@ Overrides = Annotated[
 ]
 ConfigDir = Annotated[
     Path | None,
-    typer.Option("--config-dir", metavar="FOLDER", help="presets of your own; they extend and override the packaged ones"),
+    typer.Option(
+        "--config-dir", metavar="FOLDER", help="presets of your own; they extend and override the packaged ones"
+    ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="one JSON document on stdout, logs on stderr")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="do not ask")]

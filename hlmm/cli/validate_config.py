@@ -1,4 +1,4 @@
-"""`hlmm validate-config`: is this composition, or is every preset, fit to run?"""
+"""`hlmm validate-config`: whether this composition, or every preset, is fit to run."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
-from hlmm.shell.exits import Exit
 from hlmm.cli.options import ConfigDir, Json, Overrides
+from hlmm.shell.exits import Exit
 
 
 def command(
@@ -21,7 +21,7 @@ def command(
 ) -> None:
     """Check a composition without starting anything: every problem at once, each with its place and its fix.
 
-    Exits 0 when valid, 3 when not. With env=testnet or env=prod it also says whether `sops` and the secret file are there.
+    Exits 0 when valid, 3 when not. For testnet and prod it also says whether `sops` and the secret file are there.
     """
     from hlmm.cli.view_config import json_report, table
     from hlmm.config.check import check, check_all

@@ -21,7 +21,9 @@ def table(checks: Sequence[Check]) -> str:
         lines += [f"    {note}" for note in check.notes]
     bad = sum(not check.valid for check in checks)
     if len(checks) > 1:
-        lines.append(f"{len(checks)} compositions, {bad} with problems" if bad else f"{len(checks)} compositions, all valid")
+        lines.append(
+            f"{len(checks)} compositions, {bad} with problems" if bad else f"{len(checks)} compositions, all valid"
+        )
     return "\n".join(lines) + "\n"
 
 

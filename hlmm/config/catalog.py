@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.resources
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
@@ -11,7 +12,6 @@ import msgspec
 from hydra._internal.config_repository import CachingConfigRepository, ConfigRepository
 from hydra._internal.config_search_path_impl import ConfigSearchPathImpl
 from hydra._internal.defaults_list import create_defaults_list
-from hydra.core.object_type import ObjectType
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.plugins import Plugins
 from omegaconf import DictConfig, OmegaConf
@@ -71,9 +71,8 @@ class Catalog:
 
     def options(self, group: str) -> tuple[str, ...]:
         """The options of a group, sorted; empty when there is no such group."""
-        if not self._repository.group_exists(group):
-            return ()
-        return tuple(self._repository.get_group_options(group, ObjectType.CONFIG))
+        names = [path.stem for root in self.roots for path in (root / group).glob(f"*{SUFFIX}")]
+        return tuple(sorted(dict.fromkeys(names)))
 
     def layers(self, choices: Sequence[str]) -> tuple[Layer, ...]:
         """The files of a composition, later ones win.
@@ -90,22 +89,26 @@ class Catalog:
             assert default.config_path is not None
             loaded = self._repository.load_config(default.config_path)
             assert loaded is not None, default.config_path
-            content = loaded.config if isinstance(loaded.config, DictConfig) else OmegaConf.create({})
             file = read_yaml_file(self._file(default.config_path))
+            content = loaded.config
+            if not isinstance(content, DictConfig) or file.problems:
+                content = OmegaConf.create({})
             layers.append(Layer(name=default.config_path, package=default.package or "", content=content, file=file))
         return tuple(layers)
 
     def broken_files(self) -> Iterator[Problem]:
         """The problems of every file in reach; used when Hydra could not compose."""
-        for root in self.roots:
-            for path in sorted(root.rglob(f"*{SUFFIX}"))[:FILES_MAX]:
-                yield from read_yaml_file(path).problems
+        for path in self._files():
+            yield from read_yaml_file(path).problems
 
-    def line_of(self, name: str, word: str) -> tuple[str, int | None]:
-        """Where a preset's file names a word: shown path, and line (from 1) or None."""
-        path = self._file(name)
-        rows = path.read_text(encoding="utf-8", errors="replace").splitlines() if path.is_file() else []
-        return shown(path), next((n for n, row in enumerate(rows, 1) if word in row), None)
+    def place_naming(self, group: str, option: str) -> tuple[str | None, int | None]:
+        """The file and line (from 1) whose defaults list names a preset; None, None when no file does."""
+        naming = re.compile(rf"{re.escape(group)}(@\S+)?\s*:.*\b{re.escape(option)}\b")
+        for path in self._files():
+            for line, row in enumerate(path.read_text(encoding="utf-8", errors="replace").splitlines(), 1):
+                if naming.search(row):
+                    return shown(path), line
+        return None, None
 
     def stray_entries(self) -> Iterator[Problem]:
         """Files of the user's folder that look like presets but that nothing can ever read."""
@@ -113,11 +116,17 @@ class Catalog:
             if entry.is_dir() and entry.name not in (*GROUPS, LOCAL):
                 fix = did_you_mean(entry.name, GROUPS)
                 if fix.startswith("did"):
-                    yield Problem(path="", message=f"no group is called {entry.name!r}", file=shown(entry), suggestion=fix)
+                    yield Problem(
+                        path="", message=f"no group is called {entry.name!r}", file=shown(entry), suggestion=fix
+                    )
             elif entry.is_dir():
                 for file in sorted(entry.glob("*.yml")):
                     fix = f"rename it to {file.stem}{SUFFIX}"
                     yield Problem(path="", message="presets end in .yaml", file=shown(file), suggestion=fix)
+
+    def _files(self) -> Iterator[Path]:
+        for root in self.roots:
+            yield from sorted(root.rglob(f"*{SUFFIX}"))[:FILES_MAX]
 
     def _file(self, name: str) -> Path:
         candidates = [root / f"{name}{SUFFIX}" for root in self.roots]
@@ -135,4 +144,6 @@ def _check_folder(folder: Path) -> None:
         problem = f"cannot be read: {error.strerror}"
     if problem is not None:
         fix = "give --config-dir a readable folder with presets (asset/, spread_profile/, …)"
-        raise ConfigError([Problem(path="", message=f"the config folder {problem}", file=shown(folder), suggestion=fix)])
+        raise ConfigError(
+            [Problem(path="", message=f"the config folder {problem}", file=shown(folder), suggestion=fix)]
+        )

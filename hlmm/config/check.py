@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 
 import msgspec
 
@@ -13,13 +14,14 @@ from hlmm.config.errors import ConfigError, Problem
 from hlmm.config.load import Loaded, load
 from hlmm.shell.env import ProdEnv, TestnetEnv
 
-PLACEHOLDERS = {
-    "prod": ("env.account_address=0x1111111111111111111111111111111111111111",
-             "env.agent_address=0x2222222222222222222222222222222222222222", "env.secrets.file=secrets/prod.enc.yaml"),
-    "testnet": ("env.account_address=0x1111111111111111111111111111111111111111",
-                "env.agent_address=0x2222222222222222222222222222222222222222", "env.secrets.file=secrets/dev.enc.yaml"),
-}  # fmt: skip
+PLACEHOLDERS: Final = (
+    "env.account_address=0x1111111111111111111111111111111111111111",
+    "env.agent_address=0x2222222222222222222222222222222222222222",
+    "env.secrets.file=secrets.enc.yaml",
+)
 """What the operator alone knows; `--all` checks the rest of these presets around it."""
+
+NEEDS_OPERATOR: Final = ("env=prod", "env=testnet")
 
 
 class Check(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,7 +57,7 @@ def check_all(overrides: Sequence[str], config_dir: Path | None) -> list[Check]:
     checks = [check(overrides, config_dir)]
     for group in GROUPS:
         for option in catalog.options(group):
-            more = PLACEHOLDERS.get(option, ()) if group == "env" else ()
+            more = PLACEHOLDERS if f"{group}={option}" in NEEDS_OPERATOR else ()
             checks.append(check((*overrides, f"{group}={option}", *more), config_dir, f"{group}={option}"))
     return checks
 

@@ -27,6 +27,10 @@ EVERY_ASSET: Final = ("spread", "stochastic", "band", "limits")
 ASSETS: Final = "assets"
 DEFAULT_OPTION: Final = "default"
 PACKAGE_DEPTH: Final = 2
+PACKAGES: Final = {
+    "spread_profile": "spread", "impulse": "_global_", "risk": "_global_", "experiment": "_global_", "local": "_global_"
+}  # fmt: skip
+"""Where a group's presets land. A preset without its `# @package` line would land under the group's own name."""
 SIM_NODE: Final = ("env", "sim")
 
 
@@ -38,8 +42,14 @@ class Composition(msgspec.Struct, frozen=True, kw_only=True):
     problems: tuple[Problem, ...]
 
     def origin(self, path: Keys) -> Origin | None:
-        """What set the value at a path, or the nearest node above it; None when nothing did."""
-        return next((self.origins[path[:n]] for n in range(len(path), 0, -1) if path[:n] in self.origins), None)
+        """What set a path, or the first key below it, or the same for the nearest node above; None when nothing."""
+        for length in range(len(path), 0, -1):
+            node = path[:length]
+            below = (origin for key, origin in self.origins.items() if key[:length] == node)
+            found = self.origins.get(node) or next(below, None)
+            if found is not None:
+                return found
+        return None
 
 
 def compose(overrides: Sequence[str], config_dir: Path | None) -> Composition:
@@ -76,7 +86,9 @@ def _layers(catalog: Catalog, typed: Typed, problems: list[Problem]) -> tuple[La
     packages = [layer.package for layer in layers]
     more: dict[str, str] = {}
     for group, node in PER_ASSET_NODES.items():
-        chosen = next((layer.name for layer in layers if layer.name.startswith(f"{group}/") and layer.package == node), "")
+        chosen = next(
+            (layer.name for layer in layers if layer.name.startswith(f"{group}/") and layer.package == node), ""
+        )
         option = chosen.partition("/")[2]
         named = any(choice.group == group for choice in wide)
         if named or option != DEFAULT_OPTION:
@@ -110,16 +122,18 @@ def _unplaceable(choice: Choice, layers: Sequence[Layer]) -> Problem | None:
 
 
 def _misplaced(layers: Iterable[Layer]) -> Iterator[Problem]:
-    """An asset's file must land under its own name."""
+    """An asset's file must land under its own name, and an overlay at the root."""
     for layer in layers:
         group, _, name = layer.name.partition("/")
-        if group == "asset" and layer.package != f"{ASSETS}.{name}":
+        wanted = f"{ASSETS}.{name}" if group == "asset" else PACKAGES.get(group, layer.package)
+        misplaced = layer.package != wanted if group == "asset" else layer.package == group != wanted
+        if misplaced:
             yield Problem(
                 path=layer.package,
                 message=f"the preset lands under {layer.package!r}",
                 file=shown(layer.file.path),
                 line=1,
-                suggestion=f"make its first line `# @package {ASSETS}.{name}`",
+                suggestion=f"make its first line `# @package {wanted}`",
             )
 
 
@@ -147,8 +161,12 @@ class _Merge:
             return at(assignment.origin, "an empty key", suggestion="write key=value")
         if assignment.removes:
             return self._remove(path, assignment)
-        if path[: len(SIM_NODE)] == SIM_NODE and not isinstance(OmegaConf.select(self._config, ".".join(SIM_NODE)), DictConfig):
-            return at(assignment.origin, f"env={self._config.env.kind} has no simulated exchange", suggestion="use env=sim")
+        if path[: len(SIM_NODE)] == SIM_NODE and not isinstance(
+            OmegaConf.select(self._config, ".".join(SIM_NODE)), DictConfig
+        ):
+            return at(
+                assignment.origin, f"env={self._config.env.kind} has no simulated exchange", suggestion="use env=sim"
+            )
         self._clear_switched(_as_config(assignment.value, path), ())
         try:
             OmegaConf.update(self._config, assignment.key, assignment.value, merge=True, force_add=True)
@@ -161,8 +179,8 @@ class _Merge:
 
     def _clear_switched(self, content: DictConfig, path: Keys) -> None:
         """Where a later layer names another member of a union, the earlier member's keys go."""
-        for key in content:
-            here = (*path, str(key))
+        for key in map(str, content):
+            here = (*path, key)
             if OmegaConf.is_missing(content, key) or OmegaConf.is_interpolation(content, key):
                 continue
             if key == TAG and path:
@@ -195,20 +213,21 @@ class _Merge:
             try:
                 OmegaConf.select(self._config, ".".join(path), throw_on_missing=False)
             except OmegaConfBaseException:
-                problems.append(
-                    at(self._near(path), f"{text!r} refers to a key that does not exist", path=".".join(path),
-                       suggestion="refer to a full path, such as ${risk.loss_max_usd}")
-                )  # fmt: skip
+                message = f"{text!r} refers to a key that does not exist"
+                fix = "refer to a full path, such as ${risk.loss_max_usd}"
+                problems.append(at(_nearest(self.origins, path), message, path=".".join(path), suggestion=fix))
                 OmegaConf.update(self._config, ".".join(path), None, merge=False, force_add=True)
         plain = _plain(OmegaConf.to_container(self._config, resolve=True, throw_on_missing=False))
         assert isinstance(plain, dict)
         return plain
 
-    def _near(self, path: Keys) -> Origin | None:
-        return next((self.origins[path[:n]] for n in range(len(path), 0, -1) if path[:n] in self.origins), None)
-
     def _record(self, path: Keys, origin: Origin) -> None:
         self.origins[path] = origin
+
+
+def _nearest(origins: dict[Keys, Origin], path: Keys) -> Origin | None:
+    """The origin of a path or of the nearest node above it."""
+    return next((origins[path[:n]] for n in range(len(path), 0, -1) if path[:n] in origins), None)
 
 
 def _as_config(value: Value, path: Keys) -> DictConfig:
@@ -238,13 +257,13 @@ def _leaves(value: Value, path: Keys) -> Iterator[Keys]:
 
 
 def _references(node: DictConfig, path: Keys) -> Iterator[tuple[Keys, str]]:
-    for key in node:
+    for key in map(str, node):
         if OmegaConf.is_interpolation(node, key):
             raw = OmegaConf.to_container(node, resolve=False)
             assert isinstance(raw, dict)
-            yield (*path, str(key)), str(raw[key])
+            yield (*path, key), str(raw[key])
         elif not OmegaConf.is_missing(node, key) and isinstance(node[key], DictConfig):
-            yield from _references(node[key], (*path, str(key)))
+            yield from _references(node[key], (*path, key))
 
 
 def _plain(value: object) -> Value:
@@ -262,13 +281,16 @@ def _refusal(error: Exception, catalog: Catalog) -> list[Problem]:
         return broken
     if isinstance(error, MissingConfigException) and error.missing_cfg_file:
         group, _, option = str(error.missing_cfg_file).rpartition("/")
-        parent = str(error).partition("'")[2].partition("'")[0]
-        file, line = catalog.line_of(parent, option)
+        file, line = catalog.place_naming(group, option)
         message = f"{group or 'the search path'} has no preset {option!r}"
         fix = did_you_mean(option, catalog.options(group))
         return [Problem(path="defaults", message=message, file=file, line=line, suggestion=fix)]
     first = str(error).strip().partition("\n")[0] or type(error).__name__
-    return [Problem(path="", message=f"cannot be composed: {first}", suggestion="check the `defaults:` lists of your presets")]
+    return [
+        Problem(
+            path="", message=f"cannot be composed: {first}", suggestion="check the `defaults:` lists of your presets"
+        )
+    ]
 
 
 def _unselected(tree: Tree, selected: Sequence[str], origins: dict[Keys, Origin]) -> list[Problem]:
@@ -341,5 +363,5 @@ class _Overlay:
             self._kept[own_path] = self._origins[wide_path]
 
     def _rank(self, path: Keys) -> int:
-        found = next((self._origins[path[:n]] for n in range(len(path), 0, -1) if path[:n] in self._origins), None)
+        found = _nearest(self._origins, path)
         return -1 if found is None else found.rank

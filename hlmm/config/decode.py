@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from hlmm.config import schema
+from hlmm.config.catalog import GROUPS
 from hlmm.config.compose import Composition, Keys, Tree
 from hlmm.config.errors import KEY_SHAPED, ConfigError, Problem, at, did_you_mean
 from hlmm.config.overrides import Value
@@ -22,6 +23,7 @@ MISSING: Final = "???"
 NUMBER_WITH_UNIT: Final = re.compile(r"^\s*([-+]?[0-9][0-9_.]*(?:[eE][-+]?[0-9]+)?)\s*[a-zA-Z%$√/]+\s*$")
 SHOWN_MAX: Final = 40
 WRONG_TYPE: Final = ("_type", "_parsing", "int_from_float", "literal_error", "enum", "string_pattern_mismatch")
+"""Endings of the error types that mean a value of the wrong kind."""
 OUT_OF_RANGE: Final = ("greater_than", "less_than", "too_long", "too_short")
 
 
@@ -33,7 +35,7 @@ def decode(composition: Composition) -> RunConfig:
     """
     problems = [*composition.problems]
     unfit = dict(_Unfit(composition.tree).of(composition.tree, ()))
-    problems += [at(composition.origin(path), text, path=_dotted(path), suggestion=fix) for path, (text, fix) in unfit.items()]
+    problems += [_at(composition, path, text, fix) for path, (text, fix) in unfit.items()]
     try:
         run = RunConfig.model_validate_json(json.dumps(composition.tree))
     except ValidationError as error:
@@ -43,10 +45,7 @@ def decode(composition: Composition) -> RunConfig:
             if (problem := _problem(detail, composition, unfit)) is not None
         ]
     else:
-        problems += [
-            at(composition.origin(found.path), found.message, path=_dotted(found.path), suggestion=found.fix)
-            for found in contradictions(run)
-        ]
+        problems += [_at(composition, found.path, found.message, found.fix) for found in contradictions(run)]
     if problems:
         raise ConfigError(problems)
     return run
@@ -87,14 +86,33 @@ class _Unfit:
         return schema.expected(schema.tagged(RunConfig, path, self._tree))
 
 
-def _problem(
-    detail: ErrorDetails, composition: Composition, unfit: Mapping[Keys, tuple[str, str]]
-) -> Problem | None:
+def _problem(detail: ErrorDetails, composition: Composition, unfit: Mapping[Keys, tuple[str, str]]) -> Problem | None:
     node = schema.locate(RunConfig, detail["loc"])
     if node.path in unfit:
         return None
     message, fix = _words(detail, node, composition)
-    return at(composition.origin(node.path), message, path=_dotted(node.path), suggestion=fix or None)
+    if detail["type"] == "value_error":
+        node = _blamed(node, message, composition)
+    return _at(composition, node.path, message, fix)
+
+
+def _at(composition: Composition, path: Keys, message: str, fix: str) -> Problem:
+    """A problem where the value was set, under the key it was set by; else where its neighbours were."""
+    exact = composition.origins.get(path)
+    key = _dotted(path) if exact is None else exact.key
+    return at(exact or composition.origin(path), message, path=key, suggestion=fix or None)
+
+
+def _blamed(node: schema.Node, message: str, composition: Composition) -> schema.Node:
+    """Of the fields that a model's own rule names, the one set last: what was just changed is what broke it."""
+    named = [name for name in schema.fields_of(node) if name in message]
+    ranked = sorted(named, key=lambda name: _rank(composition, (*node.path, name)), reverse=True)
+    return schema.below(node, ranked[0]) if ranked else node
+
+
+def _rank(composition: Composition, path: Keys) -> int:
+    origin = composition.origins.get(path)
+    return -1 if origin is None else origin.rank
 
 
 def _words(detail: ErrorDetails, node: schema.Node, composition: Composition) -> tuple[str, str]:
@@ -105,17 +123,24 @@ def _words(detail: ErrorDetails, node: schema.Node, composition: Composition) ->
     name = node.path[-1] if node.path else ""
     shown = repr(detail["input"])[:SHOWN_MAX]
     if kind == "extra_forbidden":
-        return f"unknown key {name!r}", did_you_mean(name, schema.keys_of(node))
+        known = [*schema.keys_of(node), *(GROUPS if len(node.path) == 1 else ())]
+        return f"unknown key {name!r}", did_you_mean(name, known)
     if kind == "missing":
-        return f"{_dotted(node.path)} is missing: {wanted or 'required'}", f"set {_dotted(node.path)}=…, or pick a preset that does"
+        return (
+            f"{_dotted(node.path)} is missing: {wanted or 'required'}",
+            f"set {_dotted(node.path)}=…, or pick a preset that does",
+        )
     if kind.startswith("union_tag"):
         tags = str(detail.get("ctx", {}).get("expected_tags", "")).replace("'", "")
         return f"{_dotted((*node.path, 'kind'))} must be one of {tags}", _tag_fix(composition, node, tags)
     if kind.startswith(OUT_OF_RANGE):
         return f"{shown} is out of range: must be {wanted}" + (f"; {what}" if what else ""), _nearest(detail, node)
-    if kind.endswith(WRONG_TYPE[:1]) or kind.endswith(WRONG_TYPE[1:2]) or kind in WRONG_TYPE:
-        return f"{shown} is not {wanted or 'what belongs here'}" + (f"; {what}" if what else ""), _type_fix(detail, wanted)
-    return detail["msg"].removeprefix("Value error, "), f"must be {wanted}" if wanted else "change one of the two"
+    if kind.endswith(WRONG_TYPE):
+        return f"{shown} is not {wanted or 'what belongs here'}" + (f"; {what}" if what else ""), _type_fix(
+            detail, wanted
+        )
+    fix = "change one of the two" if kind == "value_error" else f"write {wanted}"
+    return detail["msg"].removeprefix("Value error, "), fix
 
 
 def _tag_fix(composition: Composition, node: schema.Node, tags: str) -> str:

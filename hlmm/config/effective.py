@@ -21,7 +21,12 @@ def effective_yaml(run: RunConfig) -> str:
     Args: run, validated.   Returns: YAML, UTF-8, ends with a newline; it can hold no secret.   Raises: nothing.
     """
     text: str = yaml.dump(
-        run.model_dump(mode="json"), Dumper=_Dumper, sort_keys=True, default_flow_style=False, allow_unicode=True, width=1000
+        run.model_dump(mode="json"),
+        Dumper=_Dumper,
+        sort_keys=True,
+        default_flow_style=False,
+        allow_unicode=True,
+        width=1000,
     )
     assert not KEY_SHAPED.search(text), "a configuration never holds a key"
     return text

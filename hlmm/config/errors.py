@@ -1,7 +1,7 @@
 """What is wrong with a composition, and where each value came from: `Problem`, `Origin`, `ConfigError`.
 
-    Exception
-    └── ConfigError    every problem of one composition; the process exits with 3
+Exception
+└── ConfigError    every problem of one composition; the process exits with 3
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ LISTED_MAX: Final = 24
 
 
 class Origin(msgspec.Struct, frozen=True, kw_only=True):
-    """What set a value: the key as it was written there, and a file's line or an override.
+    """What set a value: its full key, and a file's line or an override.
 
     `rank` orders the layers of one composition, later wins; every override has the same rank, above all files.
     """
@@ -39,7 +39,7 @@ class Origin(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Problem(msgspec.Struct, frozen=True, kw_only=True):
-    """One thing to fix. `path` is the key as written; `file`, `line`, `override`, `suggestion` are None when unknown."""
+    """One thing to fix. `path` is the full key; `file`, `line`, `override`, `suggestion` are None when unknown."""
 
     path: str
     message: str
@@ -92,11 +92,11 @@ def _masked(problem: Problem) -> Problem:
 
 
 def at(origin: Origin | None, message: str, *, path: str = "", suggestion: str | None = None) -> Problem:
-    """A problem at an origin. Args: origin, None when nothing set it; path, used when there is no origin."""
+    """A problem at an origin. Args: origin, None when nothing set it; path, the key when it is not the origin's."""
     if origin is None:
         return Problem(path=path, message=message, suggestion=suggestion)
     return Problem(
-        path=origin.key or path,
+        path=path or origin.key,
         message=message,
         file=origin.file,
         line=origin.line,

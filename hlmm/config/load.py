@@ -32,7 +32,7 @@ class Loaded(msgspec.Struct, frozen=True, kw_only=True):
         return effective_yaml(self.run)
 
     def provenance(self, path: str) -> Origin | None:
-        """What set a value. Args: path, dotted, as in the effective configuration.   Returns: None: a model's default."""
+        """What set a value. Args: path, dotted, as in the effective text.   Returns: None for a model's default."""
         keys = tuple(path.split("."))
         return self.composition.origins.get(keys) or (self.composition.origin(keys) if self._is_list(keys) else None)
 

@@ -18,7 +18,7 @@ from hydra.errors import HydraException
 from hlmm.config.catalog import Catalog
 from hlmm.config.errors import Origin, Problem, did_you_mean
 
-Value: TypeAlias = "None | bool | int | float | str | list[Value] | dict[str, Value]"
+Value: TypeAlias = "bool | int | float | str | list[Value] | dict[str, Value] | None"
 
 TAG: Final = "kind"
 """The key that names a union's member; it is assigned first, because it clears the other member's keys."""
@@ -140,7 +140,9 @@ class _Reader:
         names = _names(parsed)
         options = self._catalog.options(group)
         if not options:
-            self._problem(text, f"no group is called {group!r}", did_you_mean(group, ("asset", "spread_profile", "env")))
+            self._problem(
+                text, f"no group is called {group!r}", did_you_mean(group, ("asset", "spread_profile", "env"))
+            )
         elif parsed.is_delete() and group != "experiment":
             self._problem(text, "a group needs a choice", f"write {group}=OPTION; {did_you_mean('', options)}", group)
         elif not names and not parsed.is_delete():
@@ -200,7 +202,9 @@ class _Reader:
 
     def _hint(self, text: str) -> str:
         word = text.lstrip(SIGNS)
-        return f"write +asset={word}" if word in self._catalog.options("asset") else "write key=value, such as +asset=BTC"
+        return (
+            f"write +asset={word}" if word in self._catalog.options("asset") else "write key=value, such as +asset=BTC"
+        )
 
     def _problem(self, text: str, message: str, suggestion: str, path: str = "") -> None:
         self.problems.append(Problem(path=path, message=message, override=text, suggestion=suggestion))

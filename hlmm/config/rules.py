@@ -46,8 +46,8 @@ def _of_coin(name: str, coin: CoinConfig, portfolio_max_usd: float) -> Iterator[
     spread, limits, band = coin.spread, coin.limits, coin.band
     ladder = spread.level_usd * spread.level_count
     checks = (
-        (("spread", "target_inventory_usd"), INVENTORY_SIGMAS * spread.target_inventory_usd, "twice target_inventory_usd",
-         limits.max_position_usd, "limits.max_position_usd"),
+        (("spread", "target_inventory_usd"), INVENTORY_SIGMAS * spread.target_inventory_usd,
+         "twice target_inventory_usd", limits.max_position_usd, "limits.max_position_usd"),
         (("spread", "level_usd"), spread.level_usd, "level_usd", limits.max_order_usd, "limits.max_order_usd"),
         (("spread", "level_count"), ladder, "one side's ladder (level_usd × level_count)",
          limits.max_position_usd, "limits.max_position_usd"),
@@ -75,15 +75,16 @@ def _same_coin(run: RunConfig) -> Iterator[Contradiction]:
 
 
 def _of_account(run: RunConfig) -> Iterator[Contradiction]:
+    budget, timing, shell = run.budget, run.timing, run.run
     pairs = (
-        (("budget", "reserve_requests"), run.budget.reserve_requests, ("budget", "scarce_requests"), run.budget.scarce_requests),
-        (("timing", "query_after_s"), run.timing.query_after_s, ("timing", "absent_after_s"), run.timing.absent_after_s),
-        (("run", "reconnect_min_s"), run.run.reconnect_min_s, ("run", "reconnect_max_s"), run.run.reconnect_max_s),
-    )  # fmt: skip
-    for low_path, low, high_path, high in pairs:
+        ("budget", "reserve_requests", budget.reserve_requests, "scarce_requests", budget.scarce_requests),
+        ("timing", "query_after_s", timing.query_after_s, "absent_after_s", timing.absent_after_s),
+        ("run", "reconnect_min_s", shell.reconnect_min_s, "reconnect_max_s", shell.reconnect_max_s),
+    )
+    for node, low_name, low, high_name, high in pairs:
         if low > high:
-            message = f"{low:,.15g} is above {'.'.join(high_path)} = {high:,.15g}"
-            yield Contradiction(low_path, message, f"lower it or raise {'.'.join(high_path)}")
+            message = f"{low:,.15g} is above {node}.{high_name} = {high:,.15g}"
+            yield Contradiction((node, low_name), message, f"lower it or raise {node}.{high_name}")
 
 
 def _of_sim(env: SimEnv) -> Iterator[Contradiction]:

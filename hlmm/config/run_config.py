@@ -6,6 +6,7 @@ from typing import Annotated, Final
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from hlmm.core.flatten import FlattenConfig
 from hlmm.core.settings import BudgetConfig, CoinConfig, EngineConfig, RiskConfig, TimingConfig
 from hlmm.shell.env import Env
 from hlmm.shell.settings import RunConfig as ShellConfig
@@ -27,6 +28,7 @@ class RunConfig(BaseModel):
     budget: BudgetConfig = Field(description="the account's requests")
     timing: TimingConfig = Field(description="the engine's deadlines")
     env: Env = Field(description="the venue")
+    flatten: FlattenConfig = Field(description="how `hlmm flatten` goes to zero")
     run: ShellConfig = Field(description="how the shell drives the engine")
 
 

@@ -78,6 +78,21 @@ def tagged(model: type[BaseModel], path: Sequence[str], tree: Mapping[str, objec
     return locate(model, loc)
 
 
+def fields_of(node: Node) -> list[str]:
+    """The fields of the model that a place holds; empty when it holds a value."""
+    inner = _bare(node.annotation)
+    return list(inner.model_fields) if isinstance(inner, type) and issubclass(inner, BaseModel) else []
+
+
+def below(node: Node, name: str) -> Node:
+    """A field of the model that a place holds. Args: name, one of `fields_of(node)`."""
+    model = _bare(node.annotation)
+    assert isinstance(model, type)
+    assert issubclass(model, BaseModel)
+    field = model.model_fields[name]
+    return Node((*node.path, name), model, field, field.annotation)
+
+
 def keys_of(node: Node) -> list[str]:
     """The keys a model allows beside an unknown one. Args: node, of the unknown key."""
     return list(node.model.model_fields) if node.model else []

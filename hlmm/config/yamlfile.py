@@ -54,7 +54,11 @@ def read_yaml_file(path: Path) -> YamlFile:
         return YamlFile(path=path, lines={}, problems=(empty,))
     if not isinstance(root, yaml.MappingNode):
         flat = Problem(
-            path="", message="the file must hold `key: value` lines", file=file, line=1, suggestion="remove the list or text"
+            path="",
+            message="the file must hold `key: value` lines",
+            file=file,
+            line=1,
+            suggestion="remove the list or text",
         )
         return YamlFile(path=path, lines={}, problems=(flat,))
     lines: dict[Path_, int] = {}
@@ -69,7 +73,9 @@ def _text(path: Path, file: str) -> str | Problem:
         raw = path.read_bytes()
     except OSError as error:
         why = error.strerror or "unreadable"
-        return Problem(path="", message=f"cannot be read: {why}", file=file, suggestion="check the path and its permissions")
+        return Problem(
+            path="", message=f"cannot be read: {why}", file=file, suggestion="check the path and its permissions"
+        )
     try:
         return raw.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -82,7 +88,8 @@ def _malformed(error: yaml.YAMLError, file: str, text: str) -> Problem:
     what = (error.problem if isinstance(error, yaml.MarkedYAMLError) else None) or "malformed"
     line = None if mark is None else mark.line + 1
     rows = text.splitlines()
-    row = rows[line - 1] if line is not None and line <= len(rows) else ""
+    line = None if line is None else max(1, min(line, len(rows)))
+    row = rows[line - 1] if line is not None and rows else ""
     fix = "indent with spaces, not tabs" if "\t" in row else "check indentation, quotes and the colon after each key"
     if "alias" in what or "anchor" in what:
         fix = "write the value out: anchors and aliases are not supported"
@@ -94,12 +101,13 @@ def _aliases(text: str, file: str) -> Iterator[Problem]:
         return
     for event in yaml.parse(text, Loader=_Loader):
         anchor = getattr(event, "anchor", None)
-        if anchor is not None:
+        mark = event.start_mark
+        if anchor is not None and mark is not None:
             yield Problem(
                 path="",
                 message=f"anchor or alias {anchor!r}",
                 file=file,
-                line=event.start_mark.line + 1,
+                line=mark.line + 1,
                 suggestion="write the value out, or refer to it with ${key}",
             )
 
