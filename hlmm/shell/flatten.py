@@ -253,12 +253,7 @@ class Flattener:
             verified_flat=reason is CONFIRMED,
             cancelled=len(self._acked),
             closed={} if reading.missing else closed,
-            remaining=FlattenRemaining(
-                orders=len(reading.orders),
-                positions={str(coin): _size(position.instrument, position.sz) for coin, position in left.items()},
-                dust=tuple(str(coin) for coin, position in left.items() if position.is_dust),
-                unread=reading.missing,
-            ),
+            remaining=remaining(reading),
             elapsed_s=round(elapsed_s, 3),
             reason=reason,
         )
@@ -271,6 +266,17 @@ def closing_order(closes: tuple[Close, ...]) -> Order:
             order_wire(c.instrument, OrderSpec(side=c.side, px=c.px, sz=c.sz, tif="Ioc", reduce_only=True))
             for c in closes
         )
+    )
+
+
+def remaining(reading: FlattenReading) -> FlattenRemaining:
+    """What a reading leaves to do. Raises: nothing."""
+    held = reading.positions
+    return FlattenRemaining(
+        orders=len(reading.orders),
+        positions={str(position.instrument.coin): _size(position.instrument, position.sz) for position in held},
+        dust=tuple(str(position.instrument.coin) for position in held if position.is_dust),
+        unread=reading.missing,
     )
 
 

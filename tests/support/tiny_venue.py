@@ -140,7 +140,7 @@ class TinyVenue:
     def _state(self, coins: list[str]) -> dict[str, object]:
         held = {coin: size for coin, size in self.positions.items() if coin in coins and size}
         holdings = [
-            {"position": {"coin": coin, "szi": repr(size), "positionValue": f"{abs(size) * MID[coin]:.4f}"}}
+            {"position": {"coin": coin, "szi": f"{size:.5f}", "positionValue": f"{abs(size) * MID[coin]:.4f}"}}
             for coin, size in held.items()
         ]
         margin = {"accountValue": "1.0", "totalMarginUsed": "0.0"}
