@@ -251,9 +251,11 @@ class Gateway:
             self._reply(ts, route, "info", answer, self._config.latency.info_ms)
 
     def _sandbox(self, ts: Ns) -> Json:
-        """What only a simulator says: its test accounts with their keys, its clock (ms) and how fast that runs."""
+        """What only a simulator says: test accounts with their keys, its clock (ms), when its tape ends, its speed."""
         accounts = [msgspec.to_builtins(account) for account in self.accounts]
-        return {"accounts": accounts, "time": ts // NS_PER_MS, "speed": self._config.speed}
+        horizon = self.horizon()
+        ends = None if horizon is None else horizon // NS_PER_MS
+        return {"accounts": accounts, "time": ts // NS_PER_MS, "ends": ends, "speed": self._config.speed}
 
     def _exchange(self, ts: Ns, route: Route, value: object) -> None:
         """Queue an action. Raises: WrongShapeError."""
