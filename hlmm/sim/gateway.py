@@ -21,11 +21,14 @@ from hlmm.sim.blocklog import BlockLog
 from hlmm.sim.exchange import TAKERS, Exchange, Pending, group_of
 from hlmm.sim.feeds import NoSuchCoinError, Publisher, Topic, UnknownTopicError, frame, period_ms, topic_of
 from hlmm.sim.info import ask, parse, weight
+from hlmm.sim.ports import CloseConn, Conn, HttpAnswer, Output, Route, SendFrame
 from hlmm.sim.query import NoAnswerError
 from hlmm.sim.text import Json
 from hlmm.types import NS_PER_MS, Ms, Ns
 
 SANDBOX: Final = "simAccounts"
+__all__ = ["CloseConn", "Gateway", "HttpAnswer", "Output", "SendFrame"]
+
 JSON_TYPE: Final = "application/json"
 TEXT_TYPE: Final = "text/plain; charset=utf-8"
 NOT_JSON: Final = "Failed to parse the request body as JSON"
@@ -33,54 +36,8 @@ NOT_SHAPED: Final = "Failed to deserialize the JSON body into the target type"
 NOT_DECLARED: Final = "Expected request with `Content-Type: application/json`"
 MINUTE_NS: Final = 60_000 * NS_PER_MS
 CLOSE_DELAY_MS: Final = 100
-GOING: Final = 1000
 ABNORMAL: Final = 1006
 BATCH_PER_WEIGHT: Final = 40
-
-
-class SendFrame(msgspec.Struct, frozen=True, gc=False):
-    """Write a text frame on a connection."""
-
-    conn: int
-    frame: bytes
-
-
-class CloseConn(msgspec.Struct, frozen=True, gc=False):
-    """Close a connection; 1006 means without a close frame."""
-
-    conn: int
-    code: int
-
-
-class HttpAnswer(msgspec.Struct, frozen=True, gc=False):
-    """The response to an HTTP request."""
-
-    request_id: int
-    status: int
-    body: bytes
-    content_type: str
-
-
-Output = SendFrame | CloseConn | HttpAnswer
-
-
-class Route(msgspec.Struct, frozen=True, gc=False):
-    """Where an answer goes: an HTTP request, or a post on a connection (`post` is its id)."""
-
-    request_id: int | None = None
-    conn: int = 0
-    post: int = 0
-
-
-class Conn:
-    """One WebSocket connection."""
-
-    def __init__(self, now: Ns) -> None:
-        """Open at `now`."""
-        self.topics: dict[str, Topic] = {}
-        self.due: dict[str, Ns] = {}
-        self.last_sent = now
-        self.in_flight = 0
 
 
 class Gateway:

@@ -20,6 +20,7 @@ from tests.shared import SHARED, needs_shared
 from tests.support.venue import NO_SIGNATURE
 
 MS: Final = NS_PER_MS
+MISSHAPEN: Final = "Failed to deserialize the JSON body into the target type"
 JSON: Final = "application/json"
 
 
@@ -47,6 +48,7 @@ class Client:
         return [json.loads(o.frame) for o in found if isinstance(o, SendFrame)]
 
     def subscribe(self, **topic: object) -> list[Any]:
+        """Subscribe. Returns: decoded frames that came back at once."""
         return self.say({"method": "subscribe", "subscription": topic})
 
     def post(self, body: bytes, path: str = "/info", kind: str = JSON) -> HttpAnswer:
@@ -68,13 +70,13 @@ class Client:
 
 BODIES: dict[str, tuple[bytes, str, str, int, str]] = {
     "broken JSON": (b'{"type":', "/info", JSON, 400, "Failed to parse the request body as JSON"),
-    "unknown type": (b'{"type":"nope"}', "/info", JSON, 422, "Failed to deserialize the JSON body into the target type"),
-    "missing field": (b'{"type":"l2Book"}', "/info", JSON, 422, "Failed to deserialize the JSON body into the target type"),
+    "unknown type": (b'{"type":"nope"}', "/info", JSON, 422, MISSHAPEN),
+    "missing field": (b'{"type":"l2Book"}', "/info", JSON, 422, MISSHAPEN),
     "no content type": (b'{"type":"meta"}', "/info", "", 415, "Expected request with `Content-Type: application/json`"),
     "bad figures": (b'{"type":"l2Book","coin":"BTC","nSigFigs":6}', "/info", JSON, 500, "null"),
     "unknown dex": (b'{"type":"meta","dex":"zzz"}', "/info", JSON, 500, "null"),
     "unknown coin": (b'{"type":"l2Book","coin":"ZZZ"}', "/info", JSON, 200, "null"),
-    "array on exchange": (b"[1]", "/exchange", JSON, 422, "Failed to deserialize the JSON body into the target type"),
+    "array on exchange": (b"[1]", "/exchange", JSON, 422, MISSHAPEN),
     "trailing bytes": (b'{"type":"userAbstraction","user":"0x1"}xyz', "/info", JSON, 200, '"default"'),
 }  # fmt: skip
 
@@ -165,7 +167,7 @@ def test_cadence_of_books() -> None:
 
 @pytest.mark.parametrize("network", ["mainnet", "testnet"])
 def test_orders_over_post(network: Network) -> None:
-    """An order posted over the socket is answered after its block with the same object as over HTTP, on either network."""
+    """An order posted over the socket is answered after its block as over HTTP, signed for either network."""
     client = Client()
     mid = float(json.loads(client.post(b'{"type":"allMids"}').body)["BTC"])
     order = {"a": 0, "b": True, "p": str(round(mid * 0.99)), "s": "0.001", "r": False, "t": {"limit": {"tif": "Alo"}}}

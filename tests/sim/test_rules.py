@@ -120,7 +120,7 @@ MODIFIED: dict[str, tuple[dict[str, object], str, bool]] = {
 
 @pytest.mark.parametrize("name", MODIFIED)
 def test_modify(name: str) -> None:
-    """A modify is cancel and place under a new oid; an invalid new order leaves the old one, a crossing one does not."""
+    """A modify is cancel and place under a new oid; only an invalid new order leaves the old one."""
     new, outcome, old_stays = MODIFIED[name]
     venue, _ = still_venue()
     old = venue.place(0, order("B", "90000", "0.001"))[0]["resting"]["oid"]

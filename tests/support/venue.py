@@ -32,32 +32,41 @@ class StillMarket:
         self._oid = 0
 
     def place(self, oid: Oid, owner: int, side: Side, px: Px, sz: Sz, tif: Tif) -> Placement:
+        """Match, then rest."""
         return self.book.place(oid, owner, side, px, sz, tif)
 
     def cancel(self, oid: Oid) -> Sz | None:
+        """Remove a resting order."""
         return self.book.cancel(oid)
 
     def shrink(self, oid: Oid, sz: Sz) -> None:
+        """Reduce a resting order."""
         self.book.shrink(oid, sz)
 
     def step(self, now: Ms) -> tuple[Match, ...]:
+        """Nobody else trades."""
         del now
         return ()
 
     def bids(self, depth: int) -> tuple[BookLevel, ...]:
+        """Best first."""
         return self.book.levels(Side.BID, depth)
 
     def asks(self, depth: int) -> tuple[BookLevel, ...]:
+        """Best first."""
         return self.book.levels(Side.ASK, depth)
 
     def oracle_px(self, now: Ms) -> Px:
+        """Where the test put it."""
         del now
         return self.oracle
 
     def last_px(self) -> Px | None:
+        """Of the last execution."""
         return self.book.last_px
 
     def horizon(self) -> Ms | None:
+        """Endless."""
         return None
 
     def background(self, side: Side, px: int, sz: int) -> Placement:
