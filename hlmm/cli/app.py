@@ -63,7 +63,8 @@ def run(arguments: Sequence[str]) -> int:
 
 def _invoke(arguments: Sequence[str]) -> int:
     """Hand over to typer with the one verb that is needed."""
-    app = build([arguments[0]] if arguments and arguments[0] in VERBS else list(VERBS))
+    words = arguments or _completed_words()
+    app = build([word for word in words[:1] if word in VERBS])
     try:
         app(args=list(arguments), prog_name=PROGRAM)
     except SystemExit as stop:
@@ -76,9 +77,9 @@ def _invoke(arguments: Sequence[str]) -> int:
 
 
 def build(verbs: Sequence[str]) -> typer.Typer:
-    """A typer program of the given verbs; importing them is what makes start-up slow, so name only what is needed.
+    """A typer program; importing verbs is what makes start-up slow, so name only those that are needed.
 
-    Args: verbs, names in `VERBS`.   Returns: the program, with shell completion.
+    Args: verbs, names in `VERBS`; the others are known by name and line, which is what completion shows.
     """
     import typer
 
@@ -86,14 +87,24 @@ def build(verbs: Sequence[str]) -> typer.Typer:
         name=PROGRAM, no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None, help=help_text()
     )
     app.callback()(_root)
-    for name in verbs:
-        module = importlib.import_module(VERBS[name].module)
-        app.command(name, short_help=VERBS[name].about)(getattr(module, "command", None) or getattr(module, name))
+    for name, verb in VERBS.items():
+        body = importlib.import_module(verb.module).command if name in verbs else _not_loaded
+        app.command(name, short_help=verb.about)(body)
     return app
 
 
 def _root() -> None:
     """A market maker for Hyperliquid perpetual futures."""
+
+
+def _not_loaded() -> None:
+    """A verb that this process does not run."""
+
+
+def _completed_words() -> list[str]:
+    """The words after the program's name that a shell asks to complete; bash and the others name them differently."""
+    line = os.environ.get("COMP_WORDS") or os.environ.get("_TYPER_COMPLETE_ARGS") or ""
+    return line.split()[1:]
 
 
 def _unknown(word: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -161,6 +162,23 @@ def test_every_listed_verb_exists(verb: str) -> None:
     """Each verb of the list can be built and explains itself."""
     build([verb])
     assert run([verb, "--help"]) == 0
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"), [("hlmm vali", "validate-config"), ("hlmm validate-config spread_profile=ag", "=aggressive")]
+)
+def test_a_shell_can_complete(line: str, expected: str) -> None:
+    """Bash's completion protocol is answered for verbs and for overrides."""
+    words = {"_HLMM_COMPLETE": "complete_bash", "COMP_WORDS": line, "COMP_CWORD": str(len(line.split()) - 1)}
+    done = subprocess.run(
+        [sys.executable, "-m", "hlmm"],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+        env={**os.environ, **words},
+    )
+    assert done.stdout.strip().endswith(expected)
 
 
 @pytest.mark.parametrize(
