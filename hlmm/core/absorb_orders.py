@@ -43,6 +43,10 @@ NOT_THE_ORDERS_FAULT = frozenset({Reject.RATE_LIMIT, Reject.NONCE, Reject.EXPIRE
 """Refusals that a cancel may meet although its order rests."""
 
 
+ORDINARY = frozenset({Reject.POST_ONLY, Reject.MISSING_ORDER})
+"""Refusals that racing with the market brings: the touch moved, or the order to be modified was filled meanwhile."""
+
+
 def absorb_answer(state: EngineState, event: Answer) -> None:
     """Take the venue's answer to a request of ours, or its absence."""
     match event:
@@ -101,7 +105,7 @@ def _time_answer(state: EngineState, order: Order) -> None:
 
 def _refused(state: EngineState, event: OrderRejected) -> None:
     _learn(state, event.cloid, Evidence.REFUSED)
-    if event.reason is not Reject.POST_ONLY:
+    if event.reason not in ORDINARY:
         state.rejects.append(state.ts)
         state.alarms.append(Alarm(code=f"order_refused.{event.reason.value}", text=event.text))
 

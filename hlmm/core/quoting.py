@@ -156,7 +156,8 @@ class Quoter:
         cold = _is_cold(estimate)
         widen_bps = spread.cold_widen_bps if cold else 0.0
         level_usd = spread.level_usd * (spread.cold_size_frac if cold else 1.0)
-        step_bps = spread.level_spacing_kappa / estimate.kappa_per_bps.value
+        # Levels nearer than a tick would merge and part again at every move of the fair value.
+        step_bps = max(spread.level_spacing_kappa / estimate.kappa_per_bps.value, terrain.tick_bps)
         wanted: list[WishLevel] = []
         nearest_bps = math.inf
         for side in (Side.BID, Side.ASK):
