@@ -1,6 +1,6 @@
 """The simulator's settings: everything `env.sim` in YAML and `hlmm sim` on the command line may say.
 
-Defaults and their sources: block spacing, latencies and feed cadence from measurements of 2026-09 (docs/simulator).
+Defaults and their sources: block spacing, latencies and feed cadence from measurements of 2026-09.
 """
 
 from __future__ import annotations

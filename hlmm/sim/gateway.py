@@ -128,11 +128,11 @@ class Gateway:
     def _push(self, number: int, conn: Conn, log: BlockLog, times: tuple[Ns, Ns]) -> None:
         """Queue everything a block pushes to one connection: touches first, then trades, then the rest."""
         now, pushed = times
-        for topic in sorted(conn.topics.values(), key=_rank):
+        for key, topic in conn.ordered:
             frames = self._publisher.in_block(topic, log)
-            due = conn.due.get(topic.key)
+            due = conn.due.get(key)
             if due is not None and due <= now:
-                conn.due[topic.key] = self._next_period(topic, now)
+                conn.due[key] = self._next_period(topic, now)
                 periodic = self._publisher.periodic(topic)
                 frames = [periodic] if periodic is not None else frames
             for body in frames:
@@ -307,12 +307,14 @@ class Gateway:
         if method == "unsubscribe":
             del conn.topics[topic.key]
             conn.due.pop(topic.key, None)
+            conn.ordered = sorted(conn.topics.items(), key=_rank)
             return
         self._begin(number, conn, topic, ts)
 
     def _begin(self, number: int, conn: Conn, topic: Topic, ts: Ns) -> None:
         """Register a topic and send its snapshot or replay."""
         conn.topics[topic.key] = topic
+        conn.ordered = sorted(conn.topics.items(), key=_rank)
         if period_ms(topic, self._config.cadence) is not None:
             conn.due[topic.key] = self._next_period(topic, ts)
         opening = self._publisher.opening(topic)
@@ -348,9 +350,9 @@ class Gateway:
 RANK: Final = {"bbo": 0, "trades": 1, "l2Book": 2, "orderUpdates": 3, "userEvents": 4, "userFills": 5}
 
 
-def _rank(topic: Topic) -> int:
+def _rank(item: tuple[str, Topic]) -> int:
     """Order of channels within a block."""
-    return RANK.get(topic.type, len(RANK))
+    return RANK.get(item[1].type, len(RANK))
 
 
 def _is_json(content_type: str) -> bool:

@@ -48,6 +48,7 @@ class Conn:
     def __init__(self, now: Ns) -> None:
         """Open at `now`."""
         self.topics: dict[str, Topic] = {}
+        self.ordered: list[tuple[str, Topic]] = []
         self.due: dict[str, Ns] = {}
         self.last_sent = now
         self.in_flight = 0

@@ -12,7 +12,7 @@ import pytest
 from hlmm.hyperliquid.signing import Network, SecretKeySigner
 from hlmm.sim.actions import decode_envelope, signed_bytes
 from hlmm.sim.auth import signers
-from hlmm.sim.config import SimConfig, SyntheticMarketConfig
+from hlmm.sim.config import LimitConfig, SimConfig, SyntheticMarketConfig
 from hlmm.sim.gateway import CloseConn, Gateway, HttpAnswer, Output, SendFrame
 from hlmm.sim.world import build_world
 from hlmm.types import NS_PER_MS, Ns
@@ -231,3 +231,36 @@ def test_recorded_signatures_recover() -> None:
         assert vector["signer"].lower() in signers(envelope, "any"), vector["name"]
         checked += 1
     assert checked > 90
+
+
+def test_ip_weight_limit() -> None:
+    """Where the IP limit is on, the request that exceeds it gets 429 and `null`; a minute later it passes."""
+    config = SimConfig(
+        market=SyntheticMarketConfig(coins=("BTC",), warmup_s=0), limits=LimitConfig(ip_weight_per_min=45)
+    )
+    client = Client()
+    client.gateway = build_world(config, 1)
+    client.now = client.gateway.start
+    assert [client.post(b'{"type":"meta"}').status for _ in range(3)] == [200, 200, 429]
+    client.now = Ns(client.now + 60_000 * MS)
+    assert client.post(b'{"type":"meta"}').status == 200
+
+
+def test_private_feeds_of_one_block_agree() -> None:
+    """A fill shows in orderUpdates, userEvents, userFills and the position, all of the same block."""
+    client = Client()
+    user = client.gateway.accounts[0].address
+    for name in ("orderUpdates", "userEvents", "userFills", "openOrders", "clearinghouseState"):
+        client.subscribe(type=name, user=user)
+    mid = float(json.loads(client.post(b'{"type":"allMids"}').body)["BTC"])
+    order = {"a": 0, "b": True, "p": str(round(mid * 1.01)), "s": "0.001", "r": False, "t": {"limit": {"tif": "Ioc"}}}
+    request = {"type": "action", "payload": client.signed({"type": "order", "orders": [order], "grouping": "na"})}
+    client.say({"method": "post", "id": 3, "request": request})
+    frames = [frame for frame in client.wait(400) if frame["channel"] != "post"]
+    data = {frame["channel"]: frame["data"] for frame in frames}
+    assert [update["status"] for update in data["orderUpdates"]] == ["open", "filled"]
+    assert data["user"]["fills"] == data["userFills"]["fills"]
+    assert {fill["time"] for fill in data["userFills"]["fills"]} == {data["orderUpdates"][0]["statusTimestamp"]}
+    held = data["clearinghouseState"]["clearinghouseState"]["assetPositions"]
+    assert held[0]["position"]["szi"] == "0.001"
+    assert data["openOrders"]["orders"] == []
