@@ -1,4 +1,4 @@
-"""`hlmm replay`: does the engine decide the same again?"""
+"""`hlmm replay`: whether the engine decides the same again."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ from hlmm.shell.exits import Exit
 
 
 def command(
-    run: Annotated[str | None, typer.Argument(help="run id, the start of one, or a path; default: the last run")] = None,
+    run: Annotated[
+        str | None, typer.Argument(help="run id, the start of one, or a path; default: the last run")
+    ] = None,
     *,
     runs_dir: RunsDir = Path("runs"),
     as_json: Json = False,

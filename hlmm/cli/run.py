@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 def command(
     overrides: Overrides = None,
     *,
-    for_: Annotated[str | None, typer.Option("--for", metavar="TIME", help="stop after 60s, 5m, 1h of real time")] = None,
+    for_: Annotated[
+        str | None, typer.Option("--for", metavar="TIME", help="stop after 60s, 5m, 1h of real time")
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="show what would run, start nothing")] = False,
     as_json: Json = False,
     yes: Yes = False,

@@ -1,4 +1,4 @@
-"""What a run looks like: the live screen, one progress line, and the final table. Rendering only, no logic of its own."""
+"""What a run looks like: the live screen, one progress line, and the final table. Rendering only."""
 
 from __future__ import annotations
 
@@ -69,7 +69,9 @@ def final_table(summary: RunSummary) -> Table:
     table.add_row("PnL at tier-0 fees", f"{summary.pnl_at_tier0_usd:+,.4f} USD with the same fills")
     table.add_row("resting at exit", _venue_word(summary))
     position = summary.position
-    text = "unknown" if position is None else ", ".join(f"{coin} {size:+g}" for coin, size in position.items()) or "flat"
+    text = (
+        "unknown" if position is None else ", ".join(f"{coin} {size:+g}" for coin, size in position.items()) or "flat"
+    )
     table.add_row("position", text)
     table.add_row("files", summary.run_dir)
     return table
@@ -125,7 +127,14 @@ def _ladder(coin: CoinView, side: Side) -> Table:
 
 def _money(view: EngineView) -> Table:
     table = Table(box=None, pad_edge=False, header_style="dim")
-    for name in ("PnL USD", *(term.replace("_", " ") for term in PNL_TERMS), "fills", "volume USD", "requests", "maker"):
+    for name in (
+        "PnL USD",
+        *(term.replace("_", " ") for term in PNL_TERMS),
+        "fills",
+        "volume USD",
+        "requests",
+        "maker",
+    ):
         table.add_column(name, justify="right")
     pnl: PnlView = view.pnl
     table.add_row(

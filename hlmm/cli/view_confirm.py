@@ -14,8 +14,8 @@ def confirmation(loaded: Loaded) -> str:
     address = getattr(run.env, "account_address", "of the simulated venue")
     lines = [f"venue    {run.env.kind}", f"account  {address}", f"config   {loaded.hash}"]
     lines += [
-        f"{coin.coin:8} position ≤ {coin.limits.max_position_usd:,.0f} USD, order ≤ {coin.limits.max_order_usd:,.0f} USD"
-        for _, coin in sorted(run.assets.items())
+        f"{coin.coin:8} position ≤ {limits.max_position_usd:,.0f} USD, order ≤ {limits.max_order_usd:,.0f} USD"
+        for coin, limits in ((coin, coin.limits) for _, coin in sorted(run.assets.items()))
     ]
     lines.append(f"account  loss ≤ {run.risk.loss_max_usd:,.0f} USD, positions ≤ {run.risk.portfolio_max_usd:,.0f} USD")
     return "\n".join(lines)

@@ -181,8 +181,8 @@ class Journal:
 class Reader:
     """Reads one journal, record by record, tolerating a kill at any byte.
 
-    `header` is None when not even that survived. `payload` holds the bytes of the newest record. After iteration, `footer` is set for a clean journal and `loss`
-    says what could not be read.
+    `header` is None when not even that survived. `payload` holds the bytes of the newest record. After iteration,
+    `footer` is set for a clean journal and `loss` says what could not be read.
     Raises: OSError from opening the file; nothing while reading.
     """
 

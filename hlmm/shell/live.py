@@ -78,6 +78,13 @@ class _EndedError(Exception):
     """The loop's own way out of its task group."""
 
 
+class Limit(msgspec.Struct, frozen=True):
+    """Stop after so many real seconds, giving this reason."""
+
+    after_s: float
+    reason: str
+
+
 class Ending(msgspec.Struct, frozen=True, kw_only=True):
     """How the loop ended. `confirmed`: the engine has the venue's word that none of its orders rests."""
 
@@ -152,10 +159,10 @@ class LiveLoop:
             )
         self.stop(signal.Signals(number).name)
 
-    async def run(self, duration_s: float | None) -> Ending:
+    async def run(self, limits: Sequence[Limit]) -> Ending:
         """Run until stopped, then until the stop is confirmed or its deadline passes.
 
-        Args: duration_s, real seconds after which to stop by itself, None for never.
+        Args: limits, when to stop by itself, and in which words.
         Raises: VenueUnreachableError; whatever a bug in any part raises, as an ExceptionGroup.
         """
         loop = asyncio.get_running_loop()
@@ -164,8 +171,8 @@ class LiveLoop:
         gc.collect()
         gc.freeze()
         gc.set_threshold(GC_THRESHOLD)
-        if duration_s is not None:
-            loop.call_later(duration_s, self.stop, "duration")
+        for limit in limits:
+            loop.call_later(limit.after_s, self.stop, limit.reason)
         try:
             async with self._tasks as tasks:
                 for part in (self._connect_forever, self._drain_forever, self._tick_forever, self._keep_house):
@@ -343,8 +350,6 @@ class LiveLoop:
                     await connection.send(frame)
                 except SocketClosedError:
                     return
-
-
 
 
 def run_fast(main: Coroutine[object, None, Result]) -> Result:

@@ -7,7 +7,6 @@ import os
 from typing import TYPE_CHECKING, ClassVar, Self
 
 from hlmm.shell.exits import Exit
-
 from hlmm.shell.statedir import PRIVATE_MODE
 
 if TYPE_CHECKING:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 import msgspec
+from pydantic import ValidationError
 
 from hlmm.core.commands import Command
 from hlmm.core.engine import Engine
@@ -69,7 +70,12 @@ def replay(journal: Path) -> Replayed:
     if header is None or header.format != FORMAT:
         message = f"{journal} has no header this version can read"
         raise JournalUnreadableError(message)
-    engine = Engine(EngineConfig.model_validate_json(header.engine_config), header.run_tag)
+    try:
+        config = EngineConfig.model_validate_json(header.engine_config)
+    except ValidationError as error:
+        message = f"{journal} was written by hlmm {header.version}, whose engine has other settings than this one"
+        raise JournalUnreadableError(message) from error
+    engine = Engine(config, header.run_tag)
     tally = Tally()
     divergence: Divergence | None = None
     for step in _steps(reader):

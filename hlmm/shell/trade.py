@@ -23,8 +23,9 @@ from hlmm.shell import control, runs, summary, truth
 from hlmm.shell.control import ControlServer, EngineRecord
 from hlmm.shell.exits import Exit, of_run
 from hlmm.shell.journal import Header, Journal
+from hlmm.shell.lastresort import LastResort, cancel_everything
 from hlmm.shell.latch import HaltLatch
-from hlmm.shell.live import Ending, LiveLoop, LiveParts
+from hlmm.shell.live import Ending, Limit, LiveLoop, LiveParts
 from hlmm.shell.lock import AccountLock
 from hlmm.shell.node import Node
 from hlmm.shell.nonces import NonceFloor
@@ -33,15 +34,20 @@ from hlmm.shell.settings import RunConfig
 from hlmm.shell.statedir import state_dir, write_atomically
 from hlmm.shell.truth import Truth, TruthUnreadError
 from hlmm.shell.venues import Access, session_profile
-from hlmm.types import Coin
+from hlmm.types import NS_PER_S, Coin
 
 if TYPE_CHECKING:
+    from hlmm.shell.flatten import FlattenReport
     from hlmm.shell.runs import RunDir
     from hlmm.shell.summary import RunSummary
 
 NOTES_KEPT: Final = 6
 TRUTH_ATTEMPTS: Final = 5
 TRUTH_PAUSE_S: Final = 0.5
+
+
+CANCELLED: Final = "every order of ours was cancelled by the last resort, confirmed by the venue"
+NOT_CANCELLED: Final = "ORDERS MAY REST: the venue did not confirm the last resort's cancels; run `hlmm flatten`"
 
 
 class HaltLatchedError(Exception):
@@ -142,9 +148,7 @@ class _Trading:
         self._journal = Journal(run.journal, header)
         self._floor = NonceFloor(state, access.venue_name, access.signer.address, self._clock.now_ms())
         self._engine = Engine(order.engine, run.run_tag)
-        self._session = Session(
-            session_profile(access, order.shell.connection, self._coins), self._floor.start
-        )
+        self._session = Session(session_profile(access, order.shell.connection, self._coins), self._floor.start)
         self._state = state
 
     async def run(self, latch: HaltLatch) -> RunSummary:
@@ -171,14 +175,15 @@ class _Trading:
                 nonce_used=self._floor.used,
             )
         )
-        events = asyncio.get_running_loop()
-        stop = loop.stop
-        server = ControlServer(
-            self._state, self._record(), lambda: events.call_soon_threadsafe(stop, "hlmm stop") and None
-        )
+        events, stop = asyncio.get_running_loop(), loop.stop
+
+        def stop_from_outside() -> None:
+            events.call_soon_threadsafe(stop, "hlmm stop")
+
+        server = ControlServer(self._state, self._record(), stop_from_outside)
         self._watch.server = server
         try:
-            ending = await loop.run(self._order.duration_s)
+            ending = await self._supervised(loop)
             if self._engine.halt_reason:
                 latch.set(self._engine.halt_reason, clock.now_ms())
             told = await self._truth()
@@ -186,7 +191,39 @@ class _Trading:
             self._watch.view(self._engine.view())
             self._journal.close()
             server.close()
+            await self._access.venue.close()
         return self._sum_up(loop, ending, told, loop_time() - started)
+
+    async def _supervised(self, loop: LiveLoop) -> Ending:
+        """Run the loop; when it breaks or cannot confirm its stop, cancel by the other way."""
+        try:
+            ending = await loop.run(self._limits())
+        except ExceptionGroup as bug:
+            report = await asyncio.to_thread(self._last_resort)
+            bug.add_note(CANCELLED if report.verified_flat else f"{NOT_CANCELLED} ({report.reason})")
+            raise
+        if not ending.confirmed:
+            await asyncio.to_thread(self._last_resort)
+        return ending
+
+    def _limits(self) -> list[Limit]:
+        """When the run ends by itself."""
+        limits = [] if self._order.duration_s is None else [Limit(self._order.duration_s, "duration")]
+        if self._access.ends_ns is not None:
+            left_s = self._clock.real_s((self._access.ends_ns - self._clock.now()) / NS_PER_S)
+            limits.append(Limit(max(left_s, 0.0), "end of the tape"))
+        return limits
+
+    def _last_resort(self) -> FlattenReport:
+        return cancel_everything(
+            LastResort(
+                access=self._access,
+                coins=self._coins,
+                state=self._state,
+                nonce_floor=self._session.nonce_floor,
+                say=self._watch.note,
+            )
+        )
 
     def _record(self) -> EngineRecord:
         run_id = self._run.run_id
@@ -262,7 +299,8 @@ def _forget_dead(state: Path, access: Access) -> None:
 
 
 def _logger(run: RunDir) -> logging.Logger:
-    log = logging.Logger(run.run_id)
+    log = logging.getLogger(f"hlmm.run.{run.run_id}")
+    log.propagate = False
     handler = logging.FileHandler(run.log)
     handler.setFormatter(RedactingFormatter("%(asctime)s %(levelname)s %(message)s"))
     log.addHandler(handler)

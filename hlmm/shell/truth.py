@@ -80,9 +80,7 @@ def read(post: Post, account: Address, coins: Sequence[Coin]) -> Truth:
     return Truth(own_orders=own, foreign_orders=foreign, positions=positions, account_value_usd=value)
 
 
-def _ask(
-    post: Post, question: dict[str, str], kind: type[Answer]
-) -> Answer:
+def _ask(post: Post, question: dict[str, str], kind: type[Answer]) -> Answer:
     if not question["dex"]:
         del question["dex"]
     try:

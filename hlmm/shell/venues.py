@@ -20,7 +20,7 @@ from hlmm.shell.secrets import Pins, load_agent_key
 from hlmm.sim.accounts import TestAccount
 from hlmm.sim.config import SimConfig, SyntheticMarketConfig
 from hlmm.sim.server import spawn, stop_spawned
-from hlmm.types import NS_PER_MS, Address, Coin
+from hlmm.types import NS_PER_MS, Address, Coin, Ns
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -60,6 +60,10 @@ class HttpVenue:
         """POST a session's request; status and body. Raises: RestFailedError."""
         return await self._rest.post(INFO_PATH if request.kind == "info" else EXCHANGE_PATH, request.body)
 
+    async def close(self) -> None:
+        """Close idle connections."""
+        await self._rest.close()
+
     def sync(self, timeout_s: float = REST_TIMEOUT_S) -> SyncRest:
         """A blocking client of the same venue, for the proof after the end and for the emergency path."""
         return SyncRest(self._rest_url, timeout_s)
@@ -68,7 +72,7 @@ class HttpVenue:
 class Access(msgspec.Struct, frozen=True, kw_only=True):
     """One account of one venue. `account` is the address traded for: a vault's or sub-account's when there is one.
 
-    `clock` is the run's: a simulator's may be faster than real time.
+    `clock` is the run's: a simulator's may be faster than real time, and its market may end (`ends_ns`).
     """
 
     venue: HttpVenue
@@ -79,14 +83,16 @@ class Access(msgspec.Struct, frozen=True, kw_only=True):
     title: str
     clock: WallClock
     vault: Address | None = None
+    ends_ns: Ns | None = None
 
 
 class Sandbox(msgspec.Struct, frozen=True):
-    """What a simulator says of itself: test accounts, whose keys are worthless by design, and its clock."""
+    """What a simulator says of itself: test accounts, whose keys are worthless by design, its clock and its end, ms."""
 
     accounts: list[TestAccount]
     time: int
     speed: float
+    ends: int | None = None
 
 
 @contextmanager
@@ -115,9 +121,7 @@ def session_profile(access: Access, connection: ConnectionConfig, coins: tuple[C
     return msgspec.structs.replace(plain, network=access.network, vault=access.vault)
 
 
-def profile(
-    account: Address, signer: Signer, connection: ConnectionConfig, coins: tuple[Coin, ...]
-) -> SessionProfile:
+def profile(account: Address, signer: Signer, connection: ConnectionConfig, coins: tuple[Coin, ...]) -> SessionProfile:
     """A session of an account of mainnet's kind (a simulator accepts it). Args: connection, its time limits."""
     return SessionProfile(
         account=account,
@@ -181,6 +185,7 @@ def _sandbox(rest_url: str, title: str) -> Access:
         venue_name=f"sim-{rest_url.rpartition(':')[2]}",
         title=f"{title}, account {_short(address)}",
         clock=WallClock(told.speed, told.time * NS_PER_MS),
+        ends_ns=None if told.ends is None else Ns(told.ends * NS_PER_MS),
     )
 
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import heapq
 import random
-from typing import TYPE_CHECKING, Final
+from functools import partial
+from typing import TYPE_CHECKING, Final, assert_never
 
 import msgspec
 from pydantic import BaseModel, ConfigDict, Field
@@ -16,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from hlmm.core.commands import AnyCommand, Resubscribe
 from hlmm.core.events import StopRequested, Tick
 from hlmm.core.view import Phase
+from hlmm.hyperliquid.endpoints import EXCHANGE_PATH, INFO_PATH
 from hlmm.shell.node import HashOnly, Node, Recorder
 from hlmm.sim.gateway import CloseConn, HttpAnswer, SendFrame
 from hlmm.types import NS_PER_MS, NS_PER_S, Ns
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
     from hlmm.core.engine import Engine
     from hlmm.core.events import AnyEvent
     from hlmm.core.view import EngineView
-    from hlmm.hyperliquid.inflight import Outbox
+    from hlmm.hyperliquid.inflight import Outbox, Request
     from hlmm.hyperliquid.session import Session
     from hlmm.sim.gateway import Gateway, Output
 
@@ -150,7 +152,7 @@ class VirtualRun:
 
         Returns: status and body. Raises: nothing; a venue that never answers asserts.
         """
-        outputs = self._gateway.http(ASKING, "/info", body, self.now)
+        outputs = self._gateway.http(ASKING, INFO_PATH, body, self.now)
         while not any(isinstance(output, HttpAnswer) for output in outputs):
             self.now = self._gateway.next_due()
             outputs = self._gateway.advance(self.now)
@@ -201,7 +203,7 @@ class VirtualRun:
 
     def _local(self, command: AnyCommand) -> None:
         if isinstance(command, Resubscribe):
-            self._at(self.now, lambda: self._drop(command.why))
+            self._at(self.now, partial(self._drop, command.why))
 
     def _drop(self, why: str) -> None:
         if self._open:
@@ -211,33 +213,34 @@ class VirtualRun:
     # ---- the wire ----
 
     def _send(self, outbox: Outbox) -> None:
-        connection = self._connection
         for frame in outbox.frames:
-            self._at(self._up.arrival(self.now), lambda frame=frame: self._reach(connection, frame))
+            self._at(self._up.arrival(self.now), partial(self._reach, self._connection, frame))
         for request in outbox.requests:
-            path = "/info" if request.kind == "info" else "/exchange"
-            self._at(
-                self._up.arrival(self.now),
-                lambda request=request, path=path: self._deliver(
-                    self._gateway.http(request.id, path, request.body, self.now)
-                ),
-            )
-
+            self._at(self._up.arrival(self.now), partial(self._post, request))
         if outbox.reconnect:
-            why = outbox.reconnect
-            self._at(self.now, lambda: self._drop(why))
+            self._at(self.now, partial(self._drop, outbox.reconnect))
 
     def _reach(self, connection: int, frame: bytes) -> None:
         if connection == self._connection and self._open:
             self._deliver(self._gateway.receive(connection, frame, self.now))
+
+    def _post(self, request: Request) -> None:
+        path = INFO_PATH if request.kind == "info" else EXCHANGE_PATH
+        self._deliver(self._gateway.http(request.id, path, request.body, self.now))
 
     def _deliver(self, outputs: list[Output]) -> None:
         for output in outputs:
             due = self._down.arrival(self.now)
             match output:
                 case SendFrame():
-                    self._at(due, lambda output=output: self._arrived(output.conn, output.frame))
+                    self._at(due, partial(self._arrived, output.conn, output.frame))
                 case HttpAnswer():
-                    self._at(due, lambda output=output: self._answered(output))
+                    self._at(due, partial(self._answered, output))
                 case CloseConn():
-                    self._at(due, lambda: self._disconnect("closed by the venue"))
+                    self._at(due, partial(self._closed, output.conn))
+                case _:
+                    assert_never(output)
+
+    def _closed(self, connection: int) -> None:
+        if connection == self._connection:
+            self._disconnect("closed by the venue")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from typing_extensions import override
 
 from hlmm.core.commands import AnyCommand, Command, PlaceOrder
 from hlmm.core.engine import Engine
@@ -37,6 +38,7 @@ class Journalled(Engine):
 
     journal: Journal
 
+    @override
     def on(self, event: AnyEvent) -> list[AnyCommand]:
         """Event ahead, commands after."""
         self.journal.event(event)
@@ -73,7 +75,7 @@ def rewrite(source: Path, target: Path, change: Callable[[int, Record], Record])
     for index, record in enumerate(Reader(source)):
         changed = change(index, record)
         if isinstance(changed, Command):
-            journal.commands([changed])  # type: ignore[list-item]  # every subclass is in the union
+            journal.commands([changed])
         else:
             journal.event(changed)
     journal.close()
@@ -121,7 +123,7 @@ def test_flipped_command_is_named(journal: Path, tmp_path: Path) -> None:
     first = next(i for i, record in enumerate(Reader(journal)) if isinstance(record, PlaceOrder))
 
     def move(index: int, record: Record) -> Record:
-        return msgspec.structs.replace(record, px=Px(1)) if index == first else record  # type: ignore[call-arg]
+        return msgspec.structs.replace(record, px=Px(1)) if index == first else record
 
     rewrite(journal, tmp_path / "flipped", move)
     divergence = replay(tmp_path / "flipped").first_divergence

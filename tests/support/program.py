@@ -1,133 +1,87 @@
-"""Run the `hlmm` program as a user does, and a simulator beside it, for tests of whole commands."""
+"""The real `hlmm` program in processes of its own, and a simulated venue to ask behind its back."""
 
 from __future__ import annotations
 
 import json
 import os
-import signal
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+import time
+import urllib.request
 from pathlib import Path
-from typing import Final
 
-import msgspec
-
-from hlmm.hyperliquid.actions import Order, OrderSpec, order_wire, signed_body
-from hlmm.hyperliquid.rest import SyncRest
-from hlmm.hyperliquid.signing import SecretKeySigner, Stamp
-from hlmm.types import Coin, Instrument
-
-ROOT: Final = Path(__file__).resolve().parents[2]
-HLMM: Final = (sys.executable, "-m", "hlmm.cli.app")
-GRACE_S: Final = 20.0
+HLMM = (sys.executable, "-m", "hlmm.cli.app")
+ROOT = Path(__file__).parents[2]
+START_LIMIT_S = 60.0
 
 
-class Account(msgspec.Struct, frozen=True):
-    """One sandbox account of a simulator."""
-
-    address: str
-    private_key: str
-    agent_address: str
-    agent_private_key: str
+def environment(folder: Path, **more: str) -> dict[str, str]:
+    """A clean environment whose state folder is inside `folder`."""
+    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+    return {**kept, "PYTHONPATH": str(ROOT), "HLMM_STATE_DIR": str(folder / "state"), "NO_COLOR": "1", **more}
 
 
-class Ready(msgspec.Struct, frozen=True):
-    """What a simulator prints once it listens."""
-
-    rest_url: str
-    ws_url: str
-    accounts: list[Account]
-
-
-def hlmm(
-    *arguments: str, state: Path, environ: dict[str, str] | None = None, stdin: str = "", timeout_s: float = 120.0
-) -> subprocess.CompletedProcess[str]:
-    """One command to its end, in `state` as working and state folder."""
-    outer = {**os.environ, "PYTHONPATH": str(ROOT), "HLMM_STATE_DIR": str(state), **(environ or {})}
+def hlmm(folder: Path, *arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
+    """Run one command to its end in `folder`."""
     return subprocess.run(
-        [*HLMM, *arguments], cwd=state, env=outer, input=stdin, capture_output=True, text=True, timeout=timeout_s,
+        [*HLMM, *arguments],
+        cwd=folder,
+        env=environment(folder, **more),
+        capture_output=True,
+        text=True,
         check=False,
-    )  # fmt: skip
+        timeout=300,
+    )
 
 
-@contextmanager
-def simulator(*arguments: str) -> Iterator[Ready]:
-    """A running `hlmm sim` on a free port."""
-    command = [*HLMM, "sim", "--port", "0", "--json", *arguments]
-    outer = {**os.environ, "PYTHONPATH": str(ROOT)}
-    with subprocess.Popen(command, env=outer, stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:
-        assert process.stdout is not None
-        try:
-            line = process.stdout.readline()
-            assert line, "the simulator ended before it listened"
-            yield msgspec.json.decode(line, type=Ready)
-        finally:
-            process.send_signal(signal.SIGTERM)
-            process.wait(GRACE_S)
+def start(folder: Path, *arguments: str) -> subprocess.Popen[str]:
+    """Start a command in `folder`."""
+    return subprocess.Popen(
+        [*HLMM, *arguments],
+        cwd=folder,
+        env=environment(folder),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
 
 
-class Trader:
-    """The first account of a simulator, by its agent key: the few requests that tests make."""
+class Venue:
+    """A running `hlmm sim` with one coin."""
 
-    def __init__(self, ready: Ready) -> None:
-        self.account = ready.accounts[0]
-        self._rest = SyncRest(ready.rest_url, 10.0)
-        self._signer = SecretKeySigner(bytes.fromhex(self.account.agent_private_key[2:]))
-        self._nonce = 0
+    def __init__(self, folder: Path, *arguments: str) -> None:
+        """Start it and wait until it listens."""
+        self.process = start(folder, "sim", "--port", "0", "--json", *(arguments or ("--coin", "BTC")))
+        assert self.process.stdout is not None
+        ready = json.loads(self.process.stdout.readline())
+        self.url: str = ready["rest_url"]
+        self.account: str = ready["accounts"][0]["address"]
 
-    def ask(self, kind: str, **more: str) -> object:
-        """One `/info` question about the account."""
-        body = {"type": kind, "user": self.account.address, **more}
-        status, answer = self._rest.post("/info", json.dumps(body).encode())
-        assert status == 200, answer
-        return json.loads(answer)
+    def info(self, question: dict[str, str]) -> object:
+        """Ask `/info`."""
+        body = json.dumps(question).encode()
+        request = urllib.request.Request(  # noqa: S310 - a loopback URL of our own
+            self.url + "/info", data=body, headers={"content-type": "application/json"}
+        )
+        with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310 - as above
+            return json.load(answer)
 
-    def mid(self, coin: str) -> float:
-        """The mid, USD."""
-        mids = self.ask("allMids", dex=coin.partition(":")[0]) if ":" in coin else self.ask("allMids")
-        assert isinstance(mids, dict)
-        return float(mids[coin])
+    def cloids(self) -> list[str]:
+        """The cloids that rest on the account, sorted."""
+        orders = self.info({"type": "frontendOpenOrders", "user": self.account})
+        assert isinstance(orders, list)
+        return sorted(order["cloid"] for order in orders)
 
-    def instrument(self, coin: str) -> Instrument:
-        """A perp of the main dex."""
-        meta = self.ask("meta")
-        assert isinstance(meta, dict)
-        names = [perp["name"] for perp in meta["universe"]]
-        asset = names.index(coin)
-        return Instrument(coin=Coin(coin), asset=asset, sz_decimals=meta["universe"][asset]["szDecimals"])
+    def wait_for_orders(self, process: subprocess.Popen[str], at_least: int = 2) -> list[str]:
+        """Wait until that many orders rest. Fails when the process ends before."""
+        give_up = time.monotonic() + START_LIMIT_S
+        while len(found := self.cloids()) < at_least:
+            assert process.poll() is None, process.communicate()
+            assert time.monotonic() < give_up, "no quotes in time"
+            time.sleep(0.1)
+        return found
 
-    def send(self, coin: str, spec: OrderSpec) -> object:
-        """One order; the venue's answer."""
-        state = self.ask("clearinghouseState")
-        assert isinstance(state, dict)
-        self._nonce = max(self._nonce + 1, state["time"])
-        action = Order((order_wire(self.instrument(coin), spec),))
-        body = signed_body(action, self._signer, Stamp(self._nonce, network="mainnet"))
-        return json.loads(self._rest.post("/exchange", body)[1])
-
-    def order(self, coin: str, usd: float, distance_bps: float, **more: object) -> object:
-        """Buy (`usd` > 0) or sell about that much, this far from mid: positive rests, negative crosses."""
-        instrument, mid = self.instrument(coin), self.mid(coin)
-        spec = {
-            "side": 1 if usd > 0 else -1,
-            "px": instrument.px_down(mid * (1 - (1 if usd > 0 else -1) * distance_bps / 10_000)),
-            "sz": instrument.sz_down(abs(usd) / mid),
-            "tif": "Alo" if distance_bps > 0 else "Ioc",
-            "reduce_only": False,
-            "cloid": None,
-        }
-        return self.send(coin, msgspec.convert({**spec, **more}, OrderSpec, strict=False))
-
-    def orders(self) -> list[dict[str, object]]:
-        """Resting orders."""
-        answer = self.ask("openOrders")
-        assert isinstance(answer, list)
-        return answer
-
-    def positions(self) -> dict[str, float]:
-        """Sizes by coin."""
-        answer = self.ask("clearinghouseState")
-        assert isinstance(answer, dict)
-        return {one["position"]["coin"]: float(one["position"]["szi"]) for one in answer["assetPositions"]}
+    def close(self) -> None:
+        """Stop it."""
+        self.process.terminate()
+        self.process.communicate(timeout=20)
