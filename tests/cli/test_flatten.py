@@ -14,21 +14,23 @@ import pytest
 
 from hlmm.core.orders import make_cloid
 from tests.support import age, sopsfile
-from tests.support.program import Account, Ready, Trader, hlmm, simulator
+from tests.support.rehearsal import Account, Ready, Trader, hlmm, simulator
 from tests.support.sops import install_standin
 
 
 @pytest.fixture(scope="module")
-def venue() -> Iterator[Ready]:
+def venue(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ready]:
     """One simulator for the module."""
-    with simulator("--coin", "BTC", "--coin", "ETH") as ready:
+    with simulator(tmp_path_factory.mktemp("sim"), "--coin", "BTC", "--coin", "ETH") as ready:
         yield ready
 
 
 @pytest.fixture
-def trader(venue: Ready) -> Trader:
+def trader(venue: Ready) -> Iterator[Trader]:
     """Its first account."""
-    return Trader(venue)
+    one = Trader(venue)
+    yield one
+    one.close()
 
 
 def to(venue: Ready) -> tuple[str, str]:
@@ -55,16 +57,16 @@ def test_from_orders_and_positions_to_verified_flat(venue: Ready, trader: Trader
     busy(trader)
     where = to(venue)
 
-    dry = hlmm("flatten", *where, "--scope", "all", "--dry-run", "--json", state=tmp_path)
+    dry = hlmm("flatten", *where, "--scope", "all", "--dry-run", "--json", folder=tmp_path)
     assert dry.returncode == 0, dry.stderr
     shown = json.loads(dry.stdout)
     assert [action["type"] for action in shown["actions"]] == ["cancel", "order"]
     assert all(order["r"] and order["t"] == {"limit": {"tif": "Ioc"}} for order in shown["actions"][1]["orders"])
     assert (shown["verified_flat"], shown["remaining"]["orders"]) == (False, 3)
     assert len(trader.orders()) == 3
-    assert not (tmp_path / "halts").exists()
+    assert not (tmp_path / "state" / "halts").exists()
 
-    own = hlmm("flatten", *where, "+asset=ETH", "--json", state=tmp_path)
+    own = hlmm("flatten", *where, "+asset=ETH", "--json", folder=tmp_path)
     assert own.returncode == 0, own.stderr
     report = json.loads(own.stdout)
     assert report["verified_flat"] is True
@@ -73,30 +75,34 @@ def test_from_orders_and_positions_to_verified_flat(venue: Ready, trader: Trader
     assert len(trader.orders()) == 2
     assert set(trader.positions()) == {"BTC"}
 
-    everything = hlmm("flatten", *where, "--scope", "all", state=tmp_path)
+    everything = hlmm("flatten", *where, "--scope", "all", folder=tmp_path)
     assert everything.returncode == 0, everything.stderr
     assert everything.stdout.startswith("FLAT, confirmed")
     assert "cancel 2 orders" in everything.stderr
     assert (trader.orders(), trader.positions()) == ([], {})
-    evidence = [json.loads(line) for path in (tmp_path / "flatten").iterdir() for line in path.read_text().splitlines()]
+    evidence = [
+        json.loads(line)
+        for path in (tmp_path / "state" / "flatten").iterdir()
+        for line in path.read_text().splitlines()
+    ]
     assert sum((line.get("action") or {}).get("type") == "cancel" for line in evidence) == 2
     assert sum(line.get("report", {}).get("verified_flat", False) for line in evidence) == 2
 
-    blocked = hlmm("run", *where, "--for", "2s", state=tmp_path)
+    blocked = hlmm("run", *where, "--for", "2s", folder=tmp_path)
     assert blocked.returncode == 7
     assert "flatten" in blocked.stderr
-    assert hlmm("resume", *where, "--reason", " ", state=tmp_path).returncode == 2
-    resumed = hlmm("resume", *where, "--reason", "drill over", "--json", state=tmp_path)
+    assert hlmm("resume", *where, "--reason", " ", folder=tmp_path).returncode == 2
+    resumed = hlmm("resume", *where, "--reason", "drill over", "--json", folder=tmp_path)
     assert json.loads(resumed.stdout) == {"halted": False, "reason": "flatten", "engines_told": []}
-    assert hlmm("resume", *where, "--reason", "again", state=tmp_path).stdout == "it was not halted\n"
+    assert hlmm("resume", *where, "--reason", "again", folder=tmp_path).stdout == "it was not halted\n"
 
 
 def test_halt_latches_and_stops_a_running_engine(venue: Ready, tmp_path: Path) -> None:
     """`halt` needs no reason to work, keeps the account from being traded, and says so in JSON."""
-    halted = hlmm("halt", *to(venue), "--reason", "lunch", "--json", state=tmp_path)
+    halted = hlmm("halt", *to(venue), "--reason", "lunch", "--json", folder=tmp_path)
     assert halted.returncode == 0, halted.stderr
     assert json.loads(halted.stdout) == {"halted": True, "reason": "lunch", "engines_told": []}
-    assert hlmm("run", *to(venue), "--for", "2s", state=tmp_path).returncode == 7
+    assert hlmm("run", *to(venue), "--for", "2s", folder=tmp_path).returncode == 7
 
 
 @pytest.mark.parametrize(
@@ -113,10 +119,10 @@ def test_halt_latches_and_stops_a_running_engine(venue: Ready, tmp_path: Path) -
 )
 def test_what_cannot_work_says_why(tmp_path: Path, arguments: tuple[str, ...], code: int, word: str) -> None:
     """A flatten that cannot be tried ends with its exit code and the word that leads on, and latches nothing."""
-    done = hlmm("flatten", *arguments, state=tmp_path)
+    done = hlmm("flatten", *arguments, folder=tmp_path)
     assert done.returncode == code, done.stderr
     assert word in done.stderr
-    assert not (tmp_path / "halts").exists()
+    assert not (tmp_path / "state" / "halts").exists()
 
 
 @contextmanager
@@ -164,11 +170,11 @@ def test_prod_through_sops_to_a_simulator(venue: Ready, trader: Trader, tmp_path
     """env=prod at a simulator's URLs flattens with the key from SOPS once confirmed, and shows the key nowhere."""
     busy(trader)
     overrides, environ = prod(tmp_path, venue.rest_url, trader.account)
-    refused = hlmm("flatten", *overrides, "--scope", "all", state=tmp_path, environ=environ, stdin="nope\n")
+    refused = hlmm("flatten", *overrides, "--scope", "all", folder=tmp_path, environ=environ, stdin="nope\n")
     assert refused.returncode == 2
     assert len(trader.orders()) == 3
     typed = trader.account.address[-4:] + "\n"
-    done = hlmm("flatten", *overrides, "--scope", "all", state=tmp_path, environ=environ, stdin=typed)
+    done = hlmm("flatten", *overrides, "--scope", "all", folder=tmp_path, environ=environ, stdin=typed)
     assert done.returncode == 0, done.stderr
     assert (trader.orders(), trader.positions()) == ([], {})
     written = b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
@@ -182,24 +188,24 @@ def test_a_venue_that_never_answers_is_not_flat(trader: Trader, tmp_path: Path) 
         overrides, environ = prod(tmp_path, url, trader.account)
         done = hlmm(
             "flatten", *overrides, "flatten.request_timeout_s=0.5", "--yes", "--deadline", "2s", "--json",
-            state=tmp_path, environ=environ,
+            folder=tmp_path, environ=environ,
         )  # fmt: skip
     assert done.returncode == 6, done.stderr
     report = json.loads(done.stdout)
     assert report["verified_flat"] is False
     assert report["remaining"]["unread"]
     assert set(report) >= {"verified_flat", "cancelled", "closed", "remaining", "elapsed_s"}
-    assert len(list((tmp_path / "halts").glob("mainnet-*.json"))) == 1
+    assert len(list((tmp_path / "state" / "halts").glob("mainnet-*.json"))) == 1
 
 
 def test_without_the_key_nothing_starts(trader: Trader, tmp_path: Path) -> None:
     """No `sops`, or the wrong age key, is exit code 4 with the fix, before anything is sent or latched."""
     overrides, environ = prod(tmp_path, "http://127.0.0.1:1", trader.account)
     (tmp_path / "age.txt").write_text(age.new_identity()[0] + "\n")
-    wrong = hlmm("flatten", *overrides, "--yes", state=tmp_path, environ=environ)
+    wrong = hlmm("flatten", *overrides, "--yes", folder=tmp_path, environ=environ)
     assert wrong.returncode == 4, wrong.stderr
     assert "SOPS_AGE_KEY_FILE" in wrong.stderr
-    missing = hlmm("flatten", *overrides, "--yes", state=tmp_path, environ={"PATH": "/nonexistent"})
+    missing = hlmm("flatten", *overrides, "--yes", folder=tmp_path, environ={"PATH": "/nonexistent"})
     assert missing.returncode == 4
     assert "install sops" in missing.stderr
-    assert not (tmp_path / "halts").exists()
+    assert not (tmp_path / "state" / "halts").exists()

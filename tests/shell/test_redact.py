@@ -50,8 +50,9 @@ def test_log_lines_and_tracebacks_are_redacted() -> None:
     logger.propagate = False
     logger.addHandler(handler)
     key = "0x" + "5a" * 32
+    empty: dict[str, str] = {}
     try:
-        {}[key]
+        empty[key]
     except KeyError:
         logger.exception("failed with %s", key)
     logger.removeHandler(handler)

@@ -22,27 +22,11 @@ def main() -> int:
     decrypt = parser.add_subparsers(dest="verb", required=True).add_parser("decrypt")
     decrypt.add_argument("--output-type", choices=["json"], required=True)
     decrypt.add_argument("file", type=Path)
-    file = parser.parse_args().file
-    try:
-        text = file.read_text()
-    except OSError:
-        return sopsfile.UNREADABLE
-    try:
-        clear = sopsfile.decrypted(sopsfile.read(text), _identities())
-    except sopsfile.SopsError as failure:
-        sys.stderr.write(f"{failure}\n")
-        return failure.code
-    sys.stdout.write(json.dumps(clear, indent="\t") + "\n")
-    return 0
-
-
-def _identities() -> list[str]:
     named = os.environ.get("SOPS_AGE_KEY_FILE")
-    try:
-        lines = Path(named).read_text().splitlines() if named else []
-    except OSError:
-        lines = []
-    return [line for line in lines if line.startswith("AGE-SECRET-KEY-1")]
+    code, clear = sopsfile.answer(parser.parse_args().file, Path(named) if named else None)
+    if code == 0:
+        sys.stdout.write(json.dumps(clear, indent="\t") + "\n")
+    return code
 
 
 if __name__ == "__main__":

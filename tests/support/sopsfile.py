@@ -12,8 +12,10 @@ import hashlib
 import json
 import os
 import re
+import sys
 from collections.abc import Callable
 from decimal import Decimal
+from pathlib import Path
 from typing import Final, NamedTuple
 
 import yaml
@@ -90,12 +92,26 @@ def decrypted(tree: dict[str, Tree], identities: list[str]) -> Tree:
 
     out = _walked({name: node for name, node in tree.items() if name != "sops"}, (), clear)
     try:
-        mac = _unsealed(meta.get("mac") or "", key, str(meta.get("lastmodified")))
+        mac = _unsealed(_text(meta, "mac") or "", key, str(meta.get("lastmodified")))
     except SopsError:
         raise SopsError(MAC_WRONG, "Cannot decrypt MAC") from None
     if mac != digest.hexdigest().upper():
         raise SopsError(MAC_WRONG, "MAC mismatch")
     return out
+
+
+def answer(file: Path, identity: Path | None) -> tuple[int, Tree]:
+    """What `sops decrypt` would answer: exit code, and the clear tree when it is 0."""
+    try:
+        text = file.read_text()
+        lines = identity.read_text().splitlines() if identity else []
+    except OSError:
+        return UNREADABLE, None
+    try:
+        return 0, decrypted(read(text), [line for line in lines if line.startswith("AGE-SECRET-KEY-1")])
+    except SopsError as failure:
+        sys.stderr.write(f"{failure}\n")
+        return failure.code, None
 
 
 def encrypted(tree: dict[str, Tree], recipients: list[str]) -> str:
