@@ -12,6 +12,7 @@ from typing import Final, Literal
 import msgspec
 from msgspec import UNSET, UnsetType, field
 
+from hlmm.core.commands import PlaceOrder
 from hlmm.hyperliquid.signing import Signature, Signer, Stamp
 from hlmm.types import Address, Cloid, Instrument, Side, Tif, decimal_text
 
@@ -380,12 +381,20 @@ class OrderSpec(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 
 def order_wire(instrument: Instrument, order: OrderSpec) -> OrderWire:
     """A limit order as the venue reads it. Args: px in Px units and sz in Sz units of `instrument`. Raises: nothing."""
+    px_text = decimal_text(order.px, instrument.px_decimals)
+    sz_text = decimal_text(order.sz, instrument.sz_decimals)
+    return order_of_texts(instrument.asset, px_text, sz_text, order)
+
+
+def order_of_texts(asset: int, px_text: str, sz_text: str, order: OrderSpec | PlaceOrder) -> OrderWire:
+    """As `order_wire`, from texts that the caller has made or remembered."""
+    cloid = order.cloid
     return OrderWire(
-        instrument.asset,
+        asset,
         order.side is Side.BID,
-        decimal_text(order.px, instrument.px_decimals),
-        decimal_text(order.sz, instrument.sz_decimals),
+        px_text,
+        sz_text,
         order.reduce_only,
         _LIMITS[order.tif],
-        UNSET if order.cloid is None else cloid_text(order.cloid),
+        UNSET if cloid is None else f"0x{cloid:032x}",
     )

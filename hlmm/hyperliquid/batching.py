@@ -14,10 +14,9 @@ from hlmm.hyperliquid.actions import (
     CancelCloidWire,
     ModifyWire,
     Order,
-    OrderSpec,
     OrderWire,
     cloid_text,
-    order_wire,
+    order_of_texts,
 )
 from hlmm.hyperliquid.inflight import ActionPurpose, Cancels, Modifies, Places
 from hlmm.hyperliquid.limits import ITEMS_PER_ACTION
@@ -38,68 +37,85 @@ class Batch(msgspec.Struct, frozen=True, gc=False):
 class Grouped(msgspec.Struct, frozen=True, gc=False):
     """Order commands by kind, in the order of sending."""
 
-    cancels: tuple[CancelOrder, ...]
-    modifies: tuple[ModifyOrder, ...]
-    places: tuple[PlaceOrder, ...]
+    cancels: list[CancelOrder]
+    modifies: list[ModifyOrder]
+    places: list[PlaceOrder]
+
+    def coins(self) -> dict[Coin, None]:
+        """Every coin that is named."""
+        named = dict.fromkeys(item.coin for item in self.places)
+        named.update(dict.fromkeys(item.coin for item in self.cancels))
+        named.update(dict.fromkeys(item.place.coin for item in self.modifies))
+        return named
 
 
 def group(commands: Sequence[AnyCommand]) -> Grouped:
     """Pick the order commands out, keeping their order within a kind."""
-    return Grouped(
-        tuple(command for command in commands if isinstance(command, CancelOrder)),
-        tuple(command for command in commands if isinstance(command, ModifyOrder)),
-        tuple(command for command in commands if isinstance(command, PlaceOrder)),
+    cancels: list[CancelOrder] = []
+    modifies: list[ModifyOrder] = []
+    places: list[PlaceOrder] = []
+    for command in commands:
+        if isinstance(command, PlaceOrder):
+            places.append(command)
+        elif isinstance(command, CancelOrder):
+            cancels.append(command)
+        elif isinstance(command, ModifyOrder):
+            modifies.append(command)
+    return Grouped(cancels, modifies, places)
+
+
+def split(grouped: Grouped, universe: Universe) -> tuple[Grouped, Grouped]:
+    """Sendable commands, and those for coins that no dex of the run lists."""
+    unknown = {coin: None for coin in grouped.coins() if universe.find(coin) is None}
+    if not unknown:
+        return grouped, Grouped([], [], [])
+    known = Grouped(
+        [item for item in grouped.cancels if item.coin not in unknown],
+        [item for item in grouped.modifies if item.place.coin not in unknown],
+        [item for item in grouped.places if item.coin not in unknown],
     )
+    rest = Grouped(
+        [item for item in grouped.cancels if item.coin in unknown],
+        [item for item in grouped.modifies if item.place.coin in unknown],
+        [item for item in grouped.places if item.coin in unknown],
+    )
+    return known, rest
 
 
 def purposes(grouped: Grouped) -> list[ActionPurpose]:
     """What the groups are for; empty groups are left out."""
-    every: tuple[ActionPurpose, ...] = (Cancels(grouped.cancels), Modifies(grouped.modifies), Places(grouped.places))
+    every: tuple[ActionPurpose, ...] = (
+        Cancels(tuple(grouped.cancels)),
+        Modifies(tuple(grouped.modifies)),
+        Places(tuple(grouped.places)),
+    )
     return [purpose for purpose in every if purpose.orders]
 
 
-def unlisted(grouped: Grouped, universe: Universe) -> list[ActionPurpose]:
-    """Commands for coins the venue does not list: they cannot be encoded."""
-    return purposes(
-        Grouped(
-            tuple(item for item in grouped.cancels if not _known(item.coin, universe)),
-            tuple(item for item in grouped.modifies if not _known(item.place.coin, universe)),
-            tuple(item for item in grouped.places if not _known(item.coin, universe)),
-        )
-    )
-
-
 def batches(grouped: Grouped, universe: Universe, *, fast_cancels: bool) -> Iterator[Batch]:
-    """The actions to send, in order. Args: fast_cancels sets the `f` flag. Raises: nothing."""
+    """The actions to send, in order. Args: grouped, known coins; fast_cancels sets the `f` flag. Raises: nothing."""
     fast = True if fast_cancels else msgspec.UNSET
-    for cancels in _chunks([item for item in grouped.cancels if _known(item.coin, universe)]):
-        wires = tuple(CancelCloidWire(_asset(item.coin, universe), cloid_text(item.cloid)) for item in cancels)
-        yield Batch(CancelByCloid(wires, fast), Cancels(cancels))
-    for modifies in _chunks([item for item in grouped.modifies if _known(item.place.coin, universe)]):
-        changes = tuple(ModifyWire(cloid_text(item.cloid), _wire(item.place, universe)) for item in modifies)
+    for cancels in _chunks(grouped.cancels):
+        yield Batch(CancelByCloid(tuple([_cancel(item, universe) for item in cancels]), fast), Cancels(cancels))
+    for modifies in _chunks(grouped.modifies):
+        changes = tuple([ModifyWire(cloid_text(item.cloid), _order(item.place, universe)) for item in modifies])
         yield Batch(BatchModify(changes), Modifies(modifies))
-    for places in _chunks([item for item in grouped.places if _known(item.coin, universe)]):
-        yield Batch(Order(tuple(_wire(item, universe) for item in places)), Places(places))
+    for places in _chunks(grouped.places):
+        yield Batch(place_action(places, universe), Places(places))
 
 
-def _known(coin: Coin, universe: Universe) -> bool:
-    return universe.find(coin) is not None
+def place_action(places: Sequence[PlaceOrder], universe: Universe) -> Order:
+    """One order action. Args: places, of known coins. Raises: ValueError when a coin is not known."""
+    return Order(tuple([_order(item, universe) for item in places]))
 
 
-def _asset(coin: Coin, universe: Universe) -> int:
-    return universe.grid(coin).instrument.asset
+def _cancel(cancel: CancelOrder, universe: Universe) -> CancelCloidWire:
+    return CancelCloidWire(universe.grid(cancel.coin).instrument.asset, cloid_text(cancel.cloid))
 
 
-def _wire(place: PlaceOrder, universe: Universe) -> OrderWire:
-    spec = OrderSpec(
-        side=place.side,
-        px=place.px,
-        sz=place.sz,
-        tif=place.tif,
-        reduce_only=place.reduce_only,
-        cloid=place.cloid,
-    )
-    return order_wire(universe.grid(place.coin).instrument, spec)
+def _order(place: PlaceOrder, universe: Universe) -> OrderWire:
+    grid = universe.grid(place.coin)
+    return order_of_texts(grid.instrument.asset, grid.px_text[place.px], grid.sz_text[place.sz], place)
 
 
 def _chunks(items: list[ItemT]) -> Iterator[tuple[ItemT, ...]]:

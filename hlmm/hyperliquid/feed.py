@@ -6,7 +6,6 @@ What cannot be explained becomes one `FrameQuarantined` per frame; nothing raise
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from itertools import pairwise, starmap
 from operator import gt, lt
 from typing import Final, TypeVar
 
@@ -216,12 +215,12 @@ def fundings(universe: Universe, elements: Sequence[msgspec.Raw], ts: Ns, *, sna
 
 def _levels(grid: Grid, levels: list[wire.LevelWire], better: Callable[[Px, Px], bool]) -> tuple[Level, ...]:
     """One side of a book. Raises: ValueError unless each price is strictly better than the next."""
-    pxs = [grid.px[level.px] for level in levels]
-    if not all(starmap(better, pairwise(pxs))):
+    px, sz = grid.px, grid.sz
+    pxs = [px[level.px] for level in levels]
+    if not all(map(better, pxs, pxs[1:])):
         message = "book levels out of order"
         raise ValueError(message)
-    sz = grid.sz
-    return tuple([Level(px, sz[level.sz]) for px, level in zip(pxs, levels, strict=True)])
+    return tuple(map(Level, pxs, [sz[level.sz] for level in levels]))
 
 
 def _each(

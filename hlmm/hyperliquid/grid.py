@@ -1,4 +1,4 @@
-"""Owns the way from the venue's decimal texts to integers: exact, bounded, and fast because texts repeat.
+"""Owns the way between the venue's decimal texts and integers: exact, bounded, and fast because texts repeat.
 
 A text that is no plain decimal, is finer than the grid, or does not fit 64 bits raises ValueError; nothing is rounded.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from typing import Final
 
-from hlmm.types import Cloid, Instrument, MicroUsd, Px, Sz, decimal_units
+from hlmm.types import Cloid, Instrument, MicroUsd, Px, Sz, decimal_text, decimal_units
 
 MEMO_MAX: Final = 4_096
 """Texts remembered per coin and kind, about 0.5 MB; the memo is emptied when full."""
@@ -110,16 +110,33 @@ class SzMemo(dict[str, Sz]):
         return value
 
 
+class TextMemo(dict[int, str]):
+    """Integer units to the request text, remembered."""
+
+    def __init__(self, decimals: int) -> None:
+        super().__init__()
+        self._decimals = decimals
+
+    def __missing__(self, units: int) -> str:
+        text = decimal_text(units, self._decimals)
+        if len(self) >= MEMO_MAX:
+            self.clear()
+        self[units] = text
+        return text
+
+
 class Grid:
     """One instrument and its conversions."""
 
-    __slots__ = ("instrument", "px", "sz")
+    __slots__ = ("instrument", "px", "px_text", "sz", "sz_text")
 
     def __init__(self, instrument: Instrument) -> None:
         """Begin with empty memos."""
         self.instrument = instrument
         self.px = PxMemo(instrument.px_decimals)
         self.sz = SzMemo(instrument.sz_decimals)
+        self.px_text = TextMemo(instrument.px_decimals)
+        self.sz_text = TextMemo(instrument.sz_decimals)
 
     def sz_or_zero(self, text: str) -> Sz:
         """A size >= 0. Raises: ValueError."""

@@ -141,9 +141,10 @@ class Session:
             for purpose in batching.purposes(grouped):
                 self._deferred.append(inflight.unsent(purpose, ts, "metadata not read yet"))
         else:
-            for purpose in batching.unlisted(grouped, self._universe):
+            known, unknown = batching.split(grouped, self._universe)
+            for purpose in batching.purposes(unknown):
                 self._deferred.append(inflight.unsent(purpose, ts, "coin not listed by the venue"))
-            for batch in batching.batches(grouped, self._universe, fast_cancels=self._profile.fast_cancels):
+            for batch in batching.batches(known, self._universe, fast_cancels=self._profile.fast_cancels):
                 self._act(batch, ts, out)
         for command in commands:
             self._read(command, ts, out)

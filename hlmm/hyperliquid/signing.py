@@ -95,8 +95,8 @@ def address_bytes(address: str) -> bytes:
 
 def connection_id(action: bytes, nonce: int, vault: str | None, expires_after: int | None) -> bytes:
     """The action hash: packed action, nonce, vault and expiry. Args: nonce, expires_after in ms. Returns: 32 bytes."""
-    packed = action + nonce.to_bytes(NONCE_BYTES, "big")
-    packed += NO_VAULT if vault is None else HAS_VAULT + address_bytes(vault)
+    owner = NO_VAULT if vault is None else HAS_VAULT + address_bytes(vault)
+    packed = action + nonce.to_bytes(NONCE_BYTES, "big") + owner
     if expires_after is not None:
         packed += HAS_EXPIRY + expires_after.to_bytes(NONCE_BYTES, "big")
     return keccak256(packed)
