@@ -84,7 +84,8 @@ class _Client:
         try:
             self.frames.put_nowait(frame)
         except asyncio.QueueFull:
-            self.frames = asyncio.Queue(1)
+            while not self.frames.empty():
+                self.frames.get_nowait()
             self.frames.put_nowait(None)
 
 
@@ -144,22 +145,20 @@ class _Front:
         self.deliver(self._gateway.open(number, self.now()))
         writer = asyncio.create_task(_write(websocket, client))
         try:
-            while True:
-                frame = await _read(websocket)
+            while (frame := await _read(websocket)) is not None:
                 self.deliver(self._gateway.receive(number, frame, self.now()))
                 self._wake.set()
-        except (WebSocketDisconnect, RuntimeError):
-            writer.cancel()
         finally:
+            writer.cancel()
             self._gateway.close(number)
             del self._clients[number]
 
 
-async def _read(websocket: WebSocket) -> bytes | str:
-    """The next text or binary message. Raises: WebSocketDisconnect."""
+async def _read(websocket: WebSocket) -> bytes | str | None:
+    """The next text or binary message; None when the client is gone."""
     message = await websocket.receive()
     if message["type"] != "websocket.receive":
-        raise WebSocketDisconnect
+        return None
     text: str | None = message.get("text")
     data: bytes | None = message.get("bytes")
     return text if text is not None else data or b""
