@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import socket
 import threading
 from collections.abc import Iterator
@@ -13,9 +12,8 @@ from pathlib import Path
 import pytest
 
 from hlmm.core.orders import make_cloid
-from tests.support import age, sopsfile
-from tests.support.rehearsal import Account, Ready, Trader, hlmm, simulator
-from tests.support.sops import install_standin
+from tests.support import age
+from tests.support.rehearsal import Ready, Trader, hlmm, prod, simulator
 
 
 @pytest.fixture(scope="module")
@@ -143,27 +141,6 @@ def silent_venue() -> Iterator[str]:
         listener.shutdown(socket.SHUT_RDWR)
         for one in kept:
             one.close()
-
-
-def prod(folder: Path, rest_url: str, account: Account) -> tuple[tuple[str, ...], dict[str, str]]:
-    """Overrides and environment of env=prod with its URLs elsewhere and a SOPS file to a fresh age key."""
-    identity, recipient = age.new_identity()
-    (folder / "age.txt").write_text(identity + "\n")
-    (folder / "age.txt").chmod(0o600)
-    entry: dict[str, sopsfile.Tree] = {
-        "network": "mainnet",
-        "account_address": account.address,
-        "agent_address": account.agent_address,
-        "agent_private_key": account.agent_private_key,
-    }
-    (folder / "prod.enc.yaml").write_text(sopsfile.encrypted({"prod": entry}, [recipient]))
-    path = f"{install_standin(folder / 'bin')}:{os.environ['PATH']}"
-    overrides = (
-        "env=prod", f"env.rest_url={rest_url}", f"env.ws_url={rest_url.replace('http', 'ws')}/ws",
-        f"env.account_address='{account.address}'", f"env.agent_address='{account.agent_address}'",
-        f"env.secrets.file={folder / 'prod.enc.yaml'}",
-    )  # fmt: skip
-    return overrides, {"PATH": path, "SOPS_AGE_KEY_FILE": str(folder / "age.txt")}
 
 
 def test_prod_through_sops_to_a_simulator(venue: Ready, trader: Trader, tmp_path: Path) -> None:

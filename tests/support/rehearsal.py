@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -16,7 +17,9 @@ from hlmm.hyperliquid.actions import Order, OrderSpec, order_wire, signed_body
 from hlmm.hyperliquid.rest import SyncRest
 from hlmm.hyperliquid.signing import SecretKeySigner, Stamp
 from hlmm.types import Coin, Instrument
+from tests.support import age, sopsfile
 from tests.support.program import HLMM, environment
+from tests.support.sops import install_standin
 
 GRACE_S: Final = 20.0
 LIMIT_S: Final = 120.0
@@ -64,11 +67,33 @@ def simulator(folder: Path, *arguments: str) -> Iterator[Ready]:
             process.wait(GRACE_S)
 
 
+def prod(folder: Path, rest_url: str, account: Account) -> tuple[tuple[str, ...], dict[str, str]]:
+    """Overrides and environment of env=prod with its URLs elsewhere and a SOPS file to a fresh age key."""
+    identity, recipient = age.new_identity()
+    (folder / "age.txt").write_text(identity + "\n")
+    (folder / "age.txt").chmod(0o600)
+    entry: dict[str, sopsfile.Tree] = {
+        "network": "mainnet",
+        "account_address": account.address,
+        "agent_address": account.agent_address,
+        "agent_private_key": account.agent_private_key,
+    }
+    (folder / "prod.enc.yaml").write_text(sopsfile.encrypted({"prod": entry}, [recipient]))
+    path = f"{install_standin(folder / 'bin')}:{os.environ['PATH']}"
+    overrides = (
+        "env=prod", f"env.rest_url={rest_url}", f"env.ws_url={rest_url.replace('http', 'ws')}/ws",
+        f"env.account_address='{account.address}'", f"env.agent_address='{account.agent_address}'",
+        f"env.secrets.file={folder / 'prod.enc.yaml'}",
+    )  # fmt: skip
+    return overrides, {"PATH": path, "SOPS_AGE_KEY_FILE": str(folder / "age.txt")}
+
+
 class Trader:
     """The first account of a simulator, by its agent key: the few requests that tests make."""
 
     def __init__(self, ready: Ready) -> None:
         self.account = ready.accounts[0]
+        self.rest_url = ready.rest_url
         self._rest = SyncRest(ready.rest_url, 10.0)
         self._signer = SecretKeySigner(bytes.fromhex(self.account.agent_private_key[2:]))
         self._nonce = 0
