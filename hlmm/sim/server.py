@@ -246,7 +246,12 @@ def spawn(config: SimConfig) -> tuple[subprocess.Popen[bytes], Ready]:
     Returns: the process (stop it with `stop_spawned`) and where to connect. Raises: SpawnError.
     """
     command = [sys.executable, "-m", "hlmm.sim.server"]
-    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)  # noqa: S603 - our own module
+    process = subprocess.Popen(  # noqa: S603 - our own module
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        start_new_session=True,  # Ctrl-C goes to the whole foreground group: the venue must outlive the engine's stop
+    )
     assert process.stdin is not None, command
     assert process.stdout is not None, command
     watchdog = threading.Timer(SPAWN_TIMEOUT_S, process.kill)

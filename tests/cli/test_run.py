@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
+import pty
 import signal
+import struct
+import subprocess
+import termios
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.support.program import Venue, hlmm, start
+from tests.support.program import HLMM, Venue, environment, hlmm, start
 
 pytestmark = pytest.mark.orchestrator
 
@@ -65,6 +70,45 @@ def test_embedded_run(tmp_path: Path) -> None:
     assert json.loads(replayed.stdout)["decisions_hash"] == summary["decisions_hash"]
     (last,) = json.loads(hlmm(tmp_path, "status", "--json").stdout)
     assert (last["state"], last["run_id"], last["open_orders"]) == ("ended", summary["run_id"], 0)
+
+
+def test_terminal(tmp_path: Path) -> None:
+    """On a terminal a person sees both ladders live; Ctrl-C, typed there, ends with exit 0 and a confirmed summary."""
+    shown, code = on_terminal(tmp_path, "run", "+asset=BTC", "env.sim.market.coins=[BTC]")
+    assert code == 0, shown[-2_000:]
+    for wanted in ("our bids", "our asks", "fair", "requests", "none, confirmed by the venue", "PnL at tier-0 fees"):
+        assert wanted in shown, wanted
+    assert "\x1b[31m" not in shown, "NO_COLOR is set"
+
+
+def on_terminal(folder: Path, *arguments: str) -> tuple[str, int]:
+    """Run on a pseudo-terminal, type Ctrl-C once quotes are shown; what was shown, and the exit code."""
+    controller, terminal = pty.openpty()
+    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 50, 150, 0, 0))
+    process = subprocess.Popen(
+        [*HLMM, *arguments],
+        cwd=folder,
+        env=environment(folder, TERM="xterm-256color"),
+        stdin=terminal,
+        stdout=terminal,
+        stderr=terminal,
+        start_new_session=True,
+        preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),  # noqa: PLW1509 - the child needs a controlling terminal
+    )
+    os.close(terminal)
+    shown, typed, give_up = "", 0.0, time.monotonic() + 60
+    while time.monotonic() < give_up:
+        try:
+            shown += os.read(controller, 65_536).decode(errors="replace")
+        except OSError:
+            break
+        if not typed and "open" in shown:
+            typed = time.monotonic()
+        if typed and time.monotonic() - typed > 1:
+            os.write(controller, b"\x03")
+            typed = float("inf")
+    os.close(controller)
+    return shown, process.wait(timeout=30)
 
 
 @pytest.mark.parametrize(
