@@ -210,7 +210,7 @@ def _refuse_unless_regular(path: Path) -> None:
         status = path.stat()
     except OSError:
         problem = f"the secrets file {path} cannot be read"
-        fix = "create it with `sops edit` (docs: Secrets), or correct secrets.file"
+        fix = "create it with `sops edit` (docs/operator.md), or correct secrets.file"
         raise SecretsError(problem, fix) from None
     if not stat.S_ISREG(status.st_mode) or not 0 < status.st_size <= FILE_BYTES_MAX:
         problem = f"the secrets file {path} is not a regular file of 1 byte to 1 MiB"
