@@ -41,7 +41,7 @@ class TraderConfig(BaseModel):
     cluster_frac: float = Field(ge=0.0, le=0.9, description="Share of them excited by earlier ones (Hawkes).")
     cluster_s: float = Field(ge=0.05, le=60.0, description="Memory of that excitement.")
     burst_frac: float = Field(ge=0.0, le=0.9, description="Chance that one more of the same side joins its block.")
-    order_usd: float = Field(ge=10.0, le=1e7, description="Median taker order.")
+    order_usd: float = Field(ge=1.0, le=1e7, description="Median taker order.")
     order_log_sd: float = Field(ge=0.0, le=5.0, description="Log-sd of taker orders.")
     order_max_usd: float = Field(ge=10.0, le=1e8, description="Largest taker order.")
     walk_bps: float = Field(ge=0.0, le=50.0, description="Mean distance beyond the touch a taker accepts.")
@@ -51,35 +51,121 @@ class TraderConfig(BaseModel):
 
 BTC: Final = TraderConfig(
     start_px_usd=110_000.0,
-    jump_rate_per_s=0.15,
+    jump_rate_per_s=0.2,
     jump_mean_bps=0.9,
-    diffusion_bps_sqrt_s=0.15,
-    tracking_s=0.4,
-    inertia_ticks=0.8,
-    sweep_frac=0.5,
-    stale_usd=2_000.0,
-    refill_s=0.1,
-    touch_births_per_s=2.0,
-    touch_deaths_per_s=0.15,
-    maker_usd=8_000.0,
-    maker_log_sd=2.2,
-    behind_frac=0.5,
+    diffusion_bps_sqrt_s=0.05,
+    tracking_s=1.1,
+    inertia_ticks=1.2,
+    sweep_frac=0.65,
+    stale_usd=2_500.0,
+    refill_s=0.18,
+    touch_births_per_s=2.5,
+    touch_deaths_per_s=0.16,
+    maker_usd=46_000.0,
+    maker_log_sd=1.8,
+    behind_frac=0.37,
     levels=24,
-    order_rate_per_s=1.1,
-    cluster_frac=0.3,
+    order_rate_per_s=0.95,
+    cluster_frac=0.16,
     cluster_s=2.0,
-    burst_frac=0.4,
-    order_usd=450.0,
-    order_log_sd=3.0,
+    burst_frac=0.5,
+    order_usd=25.0,
+    order_log_sd=4.2,
     order_max_usd=1_500_000.0,
-    walk_bps=0.1,
-    impact_bps=0.03,
-    informed_frac=0.1,
+    walk_bps=0.55,
+    impact_bps=0.024,
+    informed_frac=0.09,
 )
 
-ETH: Final = BTC.model_copy(update={"start_px_usd": 4_300.0, "jump_mean_bps": 1.8, "diffusion_bps_sqrt_s": 0.3})
+ETH: Final = TraderConfig(
+    start_px_usd=4_300.0,
+    jump_rate_per_s=0.095,
+    jump_mean_bps=2.6,
+    diffusion_bps_sqrt_s=0.15,
+    tracking_s=0.42,
+    inertia_ticks=1.2,
+    sweep_frac=0.6,
+    stale_usd=2_900.0,
+    refill_s=0.16,
+    touch_births_per_s=3.1,
+    touch_deaths_per_s=0.17,
+    maker_usd=27_000.0,
+    maker_log_sd=1.8,
+    behind_frac=2.0,
+    levels=24,
+    order_rate_per_s=1.1,
+    cluster_frac=0.16,
+    cluster_s=2.0,
+    burst_frac=0.52,
+    order_usd=11.0,
+    order_log_sd=4.6,
+    order_max_usd=2_000_000.0,
+    walk_bps=0.6,
+    impact_bps=0.087,
+    informed_frac=0.06,
+)
 
-SOL: Final = BTC.model_copy(update={"start_px_usd": 202.0, "jump_mean_bps": 2.2, "diffusion_bps_sqrt_s": 0.4})
+SOL: Final = TraderConfig(
+    start_px_usd=202.0,
+    jump_rate_per_s=0.25,
+    jump_mean_bps=1.8,
+    diffusion_bps_sqrt_s=0.2,
+    tracking_s=0.7,
+    inertia_ticks=1.0,
+    sweep_frac=0.36,
+    stale_usd=2_500.0,
+    refill_s=0.15,
+    touch_births_per_s=2.5,
+    touch_deaths_per_s=0.16,
+    maker_usd=8_000.0,
+    maker_log_sd=1.8,
+    behind_frac=3.4,
+    levels=24,
+    order_rate_per_s=0.78,
+    cluster_frac=0.16,
+    cluster_s=2.0,
+    burst_frac=0.5,
+    order_usd=5.0,
+    order_log_sd=5.0,
+    order_max_usd=1_500_000.0,
+    walk_bps=0.7,
+    impact_bps=0.1,
+    informed_frac=0.09,
+)
 
-PRESETS: Final[Mapping[str, TraderConfig]] = MappingProxyType({"BTC": BTC, "ETH": ETH, "SOL": SOL})
-"""Preset by the coin's wire name."""
+HYPE: Final = SOL.model_copy(
+    update={
+        "start_px_usd": 45.0,
+        "jump_rate_per_s": 0.25,
+        "jump_mean_bps": 2.6,
+        "inertia_ticks": 1.5,
+        "maker_usd": 1_500.0,
+        "stale_usd": 400.0,
+        "order_rate_per_s": 0.7,
+        "order_max_usd": 300_000.0,
+        "walk_bps": 1.5,
+        "refill_s": 0.4,
+        "impact_bps": 0.15,
+    }
+)
+
+XYZ100: Final = SOL.model_copy(
+    update={
+        "start_px_usd": 24_000.0,
+        "jump_rate_per_s": 0.1,
+        "jump_mean_bps": 1.0,
+        "maker_usd": 3_000.0,
+        "stale_usd": 800.0,
+        "order_rate_per_s": 0.25,
+        "order_max_usd": 200_000.0,
+        "refill_s": 0.4,
+        "impact_bps": 0.08,
+        "touch_births_per_s": 1.2,
+        "touch_deaths_per_s": 0.12,
+    }
+)
+
+PRESETS: Final[Mapping[str, TraderConfig]] = MappingProxyType(
+    {"BTC": BTC, "ETH": ETH, "SOL": SOL, "HYPE": HYPE, "xyz:XYZ100": XYZ100}
+)
+"""Preset by the coin's name on the wire."""

@@ -16,6 +16,7 @@ from __future__ import annotations
 from itertools import islice
 from typing import TYPE_CHECKING, Final
 
+import msgspec
 from pydantic import BaseModel, ConfigDict, Field
 
 from hlmm.sim.displayed import UNKNOWN, DisplayedSide
@@ -42,13 +43,11 @@ class TapeConfig(BaseModel):
     )
 
 
-class Hole(BaseModel):
+class Hole(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """One silence of the recording, in tape time."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
-
-    start_ms: int
-    end_ms: int
+    start_ms: Ms
+    end_ms: Ms
 
 
 class TapeMarket:

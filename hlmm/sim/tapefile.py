@@ -40,10 +40,15 @@ def load_tape(path: Path, instrument: Instrument) -> Tape:
 
 
 def load_tapes(paths: Iterable[str]) -> list[tuple[Instrument, Tape]]:
-    """Read several tapes, each with the instrument it needs. Raises: TapeError."""
-    found: list[tuple[Instrument, Tape]] = []
-    for name in paths:
-        path = Path(name)
+    """Read one tape per coin, each on the coarsest perp grid that holds it exactly.
+
+    Args: paths, in the order in which the coins are to be listed; asset ids are left at 0.
+    Raises: TapeError when one cannot be read, or when two hold the same coin.
+    """
+    loaded: dict[str, tuple[Instrument, Tape]] = {}
+    for path in map(Path, paths):
         instrument = load_instrument(path)
-        found.append((instrument, load_tape(path, instrument)))
-    return found
+        if (twin := loaded.get(instrument.coin)) is not None:
+            raise TapeError(f"{path}:1: holds {instrument.coin!r}, which {twin[1].source} already does")
+        loaded[instrument.coin] = (instrument, load_tape(path, instrument))
+    return list(loaded.values())

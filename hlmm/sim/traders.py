@@ -12,6 +12,7 @@ Account orders are plain liquidity: they are hit in price-time order, and makers
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from typing import TYPE_CHECKING, Final
 
 from hlmm.sim.market import BACKGROUND, BookLevel, Match, Placement
@@ -193,11 +194,7 @@ class SyntheticMarket:
             if now or self._rng.random() < _chance(dt_s, PICK_OFF_S):
                 limit = Px(goal + side * self._tick)
                 self._send(side.other, limit, self._config.order_max_usd / 2, matches)
-                self._cancel_beyond(side)
-
-    def _cancel_beyond(self, side: Side) -> None:
-        """Remnants that a sniper left are cancelled by their makers."""
-        self._withdraw(side, leave_stale=False)
+                self._withdraw(side, leave_stale=False)
 
     def _close_spread(self, side: Side, dt_s: float) -> None:
         """Let the side that lags behind its goal improve to it."""
@@ -209,7 +206,8 @@ class SyntheticMarket:
         px = goal
         while (px - front) * side > 0:
             self._place(side, px, self._maker_size(px, 1.0 if px == goal else self._config.behind_frac))
-            px = Px(px - side * self._tick)
+            step = self.instrument.tick(px) if side is Side.ASK else self._tick
+            px = self.instrument.on_grid_down(Px(px - side * step))
         self._prune(side)
 
     def _abandon(self, side: Side, px: Px) -> None:
@@ -233,15 +231,19 @@ class SyntheticMarket:
             self._leave(side, offset, 1.0 / BEHIND_ORDERS)
         if not self._level(side, 0):
             self._join(side, 0, 1.0)
+            self._quote_behind(side, 1)
+
+    def _px(self, side: Side, offset: int) -> Px:
+        """The price `offset` ticks behind the makers' front; on the grid also where the tick changes."""
+        return self.instrument.on_grid_down(Px(self._front[side] - side * offset * self._tick))
 
     def _level(self, side: Side, offset: int) -> dict[Oid, Resting]:
         """The level `offset` ticks behind the makers' front, possibly empty."""
-        px = self._front[side] - side * offset * self._tick
-        return self._book.ladder(side).levels.get(px * side, {})
+        return self._book.ladder(side).levels.get(self._px(side, offset) * side, {})
 
     def _join(self, side: Side, offset: int, scale: float) -> None:
         """One more maker order on a level."""
-        px = self.instrument.on_grid_down(Px(self._front[side] - side * offset * self._tick))
+        px = self._px(side, offset)
         if len(self._level(side, offset)) < MAKER_ORDERS_MAX:
             self._place(side, px, self._maker_size(px, scale))
 
@@ -261,15 +263,12 @@ class SyntheticMarket:
 
     def _prune(self, side: Side) -> None:
         """Cancel background orders far behind the front."""
-        book = self._book
-        ladder = book.ladder(side)
+        ladder = self._book.ladder(side)
         worst_key = (self._front[side] - side * self._config.levels * 2 * self._tick) * side
-        while ladder.keys and ladder.keys[0] < worst_key:
-            mine = [order.oid for order in ladder.levels[ladder.keys[0]].values() if order.owner == BACKGROUND]
-            if not mine:
-                return
-            for oid in mine:
-                book.cancel(oid)
+        for key in ladder.keys[: bisect_left(ladder.keys, worst_key)]:
+            for order in tuple(ladder.levels[key].values()):
+                if order.owner == BACKGROUND:
+                    self._book.cancel(order.oid)
 
     def _maker_size(self, px: Px, scale: float) -> Sz:
         """A maker's order size."""

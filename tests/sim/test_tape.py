@@ -16,7 +16,7 @@ from hlmm.sim.frames import PrintFrame, Tape, TapeError, read_tape, tape_instrum
 from hlmm.sim.market import BACKGROUND, BookLevel, Match
 from hlmm.sim.queues import Probability
 from hlmm.sim.tape import Hole, TapeConfig, TapeMarket
-from hlmm.sim.tapefile import load_instrument, load_tape, tape_lines
+from hlmm.sim.tapefile import load_instrument, load_tape, load_tapes, tape_lines
 from hlmm.types import Coin, Instrument, Ms, Oid, Px, Side, Sz, Tif
 from tests.shared import SHARED, needs_shared
 
@@ -208,7 +208,7 @@ def test_a_hole_has_no_market() -> None:
     assert (market.bids(5), market.asks(5), take(market, 2, Side.BID, 101, 10)) == ((), (), [])
     market.step(Ms(T0 + 9_000))
     assert len(market.bids(5)) == 1
-    assert market.holes == [Hole(start_ms=T0, end_ms=T0 + 9_000)]
+    assert market.holes == [Hole(start_ms=Ms(T0), end_ms=Ms(T0 + 9_000))]
 
 
 def test_an_empty_side_is_an_empty_side() -> None:
@@ -307,6 +307,16 @@ def test_a_damaged_file_is_named(tmp_path: Path) -> None:
             path.write_bytes(content)
         with pytest.raises(TapeError, match=rf"{name}:\d+: cannot be read"):
             list(tape_lines(path))
+
+
+def test_each_coin_has_one_tape(tmp_path: Path) -> None:
+    """Tapes of different coins load together; two of one coin are refused by name."""
+    paths = [str(tmp_path / name) for name in ("a.jsonl", "b.jsonl", "c.jsonl")]
+    for path, line in zip(paths, (OPENING, OPENING.replace(b"SOL", b"ETH"), OPENING), strict=True):
+        Path(path).write_bytes(line)
+    assert [instrument.coin for instrument, _ in load_tapes(paths[:2])] == ["SOL", "ETH"]
+    with pytest.raises(TapeError, match=r"c\.jsonl:1: holds 'SOL', which .*a\.jsonl already does"):
+        load_tapes(paths)
 
 
 FLOW = st.lists(
