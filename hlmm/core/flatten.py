@@ -7,7 +7,7 @@ outcome needs no special case, because every plan starts from a new reading and 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final, Literal
+from typing import Final, Literal, assert_never
 
 import msgspec
 from pydantic import Field
@@ -50,6 +50,8 @@ class FlattenScope(msgspec.Struct, frozen=True, gc=False):
                 return coin in self.coins
             case "all":
                 return True
+            case _:
+                assert_never(self.kind)
 
     def takes_position(self, coin: Coin) -> bool:
         """Whether a position is to be closed."""
