@@ -229,9 +229,18 @@ class Gateway:
         latency = self._config.latency
         slow = latency.taker_delay_ms if group_of(envelope.action) == TAKERS else 0
         jitter = self._rng.uniform(1 - latency.jitter_frac, 1 + latency.jitter_frac)
-        ready = Ms(ts // NS_PER_MS + int(latency.ingress_ms * jitter) + slow)
+        arrived = self._in_order(route, Ms(ts // NS_PER_MS + int(latency.ingress_ms * jitter)))
+        ready = Ms(arrived + slow)
         found = signers(envelope, self._config.network)
         self.exchange.submit(Pending(ticket=self._ticket, envelope=envelope, signers=found, ready=ready))
+
+    def _in_order(self, route: Route, arrived: Ms) -> Ms:
+        """Arrival at the mempool: requests of one connection do not overtake each other."""
+        conn = self._conns.get(route.conn)
+        if route.request_id is not None or conn is None:
+            return arrived
+        conn.arrived = Ms(max(conn.arrived, arrived))
+        return conn.arrived
 
     def _over_weight(self, ts: Ns, cost: int) -> bool:
         """Count IP weight over a minute. Returns: whether this request is too much."""

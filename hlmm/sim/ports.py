@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from hlmm.sim.feeds import Topic
-from hlmm.types import Ns
+from hlmm.types import Ms, Ns
 
 
 class SendFrame(msgspec.Struct, frozen=True, gc=False):
@@ -52,3 +52,4 @@ class Conn:
         self.due: dict[str, Ns] = {}
         self.last_sent = now
         self.in_flight = 0
+        self.arrived = Ms(0)

@@ -19,7 +19,7 @@ from hlmm.sim.config import SimConfig, SyntheticMarketConfig, TapeMarketConfig
 from hlmm.sim.exchange import Exchange
 from hlmm.sim.gateway import Gateway
 from hlmm.sim.market import Market
-from hlmm.sim.presets import PRESETS, TraderConfig
+from hlmm.sim.presets import PRESETS
 from hlmm.sim.tape import TapeMarket
 from hlmm.sim.tapefile import load_tapes
 from hlmm.sim.traders import SyntheticMarket
@@ -33,20 +33,19 @@ SYNTHETIC_START_MS: Final = Ms(1_767_225_600_000)
 
 
 class Listable(msgspec.Struct, frozen=True):
-    """A coin's grid and leverage as listed on mainnet; its price where no recording gives one."""
+    """A coin's grid and leverage as listed on mainnet."""
 
     sz_decimals: int
     max_leverage: int
     only_isolated: bool = False
-    stand_in_px_usd: float = 1.0
 
 
 LISTABLE: Final[Mapping[str, Listable]] = {
     "BTC": Listable(5, 40),
     "ETH": Listable(4, 25),
     "SOL": Listable(2, 20),
-    "HYPE": Listable(2, 10, stand_in_px_usd=45.0),
-    "xyz:XYZ100": Listable(4, 20, only_isolated=True, stand_in_px_usd=24_000.0),
+    "HYPE": Listable(2, 10),
+    "xyz:XYZ100": Listable(4, 20, only_isolated=True),
 }
 
 
@@ -105,19 +104,11 @@ def _instrument(coin: str, asset: int) -> Instrument | None:
 
 def _synthetic(coin: str, asset: int, seed: int) -> Market:
     """A synthetic market; its randomness depends on the seed and the coin's name only."""
-    instrument, traders = _instrument(coin, asset), _traders(coin)
+    instrument, traders = _instrument(coin, asset), PRESETS.get(coin)
     if instrument is None or traders is None:
         message = f"no synthetic market for {coin!r}; known: {', '.join(PRESETS)}"
         raise UnlistedCoinError(message)
     return SyntheticMarket(instrument, traders, Random(f"market {coin} {seed}"))
-
-
-def _traders(coin: str) -> TraderConfig | None:
-    """The coin's own traders, or SOL's at its price when it was never recorded; None when it is unknown."""
-    known = LISTABLE.get(coin)
-    if coin in PRESETS or known is None:
-        return PRESETS.get(coin)
-    return PRESETS["SOL"].model_copy(update={"start_px_usd": known.stand_in_px_usd})
 
 
 def _taped(config: TapeMarketConfig, start_ms: int | None) -> tuple[list[Market], Ms, Ms]:
