@@ -1,4 +1,4 @@
-"""I/O. Opens recorded tapes: gzip (or plain) JSONL files, with file and line in every complaint."""
+"""I/O. Reads and writes tapes: gzip (or plain) JSONL files, with file and line in every complaint."""
 
 from __future__ import annotations
 
@@ -7,7 +7,10 @@ import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+import msgspec
+
 from hlmm.sim.frames import Tape, TapeError, read_tape, tape_instrument
+from hlmm.sim.sample import Row
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -52,3 +55,10 @@ def load_tapes(paths: Iterable[str]) -> list[tuple[Instrument, Tape]]:
             raise TapeError(f"{path}:1: holds {instrument.coin!r}, which {twin[1].source} already does")
         loaded[instrument.coin] = (instrument, load_tape(path, instrument))
     return list(loaded.values())
+
+
+def write_tape(path: Path, rows: Iterable[Row]) -> None:
+    """Write rows (`sample.sample_tape`) as a gzip tape; the same rows give the same bytes. Raises: OSError."""
+    with path.open("wb") as raw, gzip.GzipFile(filename="", mode="wb", fileobj=raw, mtime=0) as file:
+        for row in rows:
+            file.write(msgspec.json.encode(row) + b"\n")
