@@ -24,6 +24,7 @@ SUFFIX: Final = ".yaml"
 GROUPS: Final = ("asset", "spread_profile", "impulse", "stochastic", "risk", "env", "experiment")
 LOCAL: Final = "local"
 FILES_MAX: Final = 1000
+GROUP_NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,31}")
 
 
 class Layer(msgspec.Struct, frozen=True, kw_only=True):
@@ -71,6 +72,8 @@ class Catalog:
 
     def options(self, group: str) -> tuple[str, ...]:
         """The options of a group, sorted; empty when there is no such group."""
+        if not GROUP_NAME.fullmatch(group):
+            return ()
         names = [path.stem for root in self.roots for path in (root / group).glob(f"*{SUFFIX}")]
         return tuple(sorted(dict.fromkeys(names)))
 

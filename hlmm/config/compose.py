@@ -63,7 +63,7 @@ def compose(overrides: Sequence[str], config_dir: Path | None) -> Composition:
     problems = [*typed.problems, *catalog.stray_entries()]
     try:
         layers = _layers(catalog, typed, problems)
-    except (HydraException, OmegaConfBaseException, YAMLError, UnicodeDecodeError, OSError) as error:
+    except (HydraException, OmegaConfBaseException, YAMLError, ValueError, OSError) as error:
         raise ConfigError([*problems, *_refusal(error, catalog)]) from None
     problems += [problem for layer in layers for problem in layer.file.problems]
     problems += _misplaced(layers)
@@ -209,17 +209,23 @@ class _Merge:
 
     def resolved(self, problems: list[Problem]) -> Tree:
         """The tree as plain data; `${key}` references that lead nowhere become problems."""
-        for path, text in list(_references(self._config, ())):
-            try:
-                OmegaConf.select(self._config, ".".join(path), throw_on_missing=False)
-            except OmegaConfBaseException:
-                message = f"{text!r} refers to a key that does not exist"
-                fix = "refer to a full path, such as ${risk.loss_max_usd}"
-                problems.append(at(_nearest(self.origins, path), message, path=".".join(path), suggestion=fix))
+        raw = _plain(OmegaConf.to_container(self._config, resolve=False))
+        for path, text in _references(raw, ()):
+            fix = self._unresolved(path)
+            if fix is not None:
+                problems.append(at(_nearest(self.origins, path), f"{text!r} cannot be resolved", suggestion=fix))
                 OmegaConf.update(self._config, ".".join(path), None, merge=False, force_add=True)
         plain = _plain(OmegaConf.to_container(self._config, resolve=True, throw_on_missing=False))
         assert isinstance(plain, dict)
         return plain
+
+    def _unresolved(self, path: Keys) -> str | None:
+        """What to do about a reference that leads nowhere, to itself, or stands in a list; None when it is sound."""
+        try:
+            value = OmegaConf.select(self._config, ".".join(path), throw_on_missing=False)
+        except (OmegaConfBaseException, RecursionError):
+            return "refer to the full path of another key, such as ${risk.loss_max_usd}"
+        return "write the values out: references are not read inside lists" if isinstance(value, ListConfig) else None
 
     def _record(self, path: Keys, origin: Origin) -> None:
         self.origins[path] = origin
@@ -256,14 +262,13 @@ def _leaves(value: Value, path: Keys) -> Iterator[Keys]:
         yield path
 
 
-def _references(node: DictConfig, path: Keys) -> Iterator[tuple[Keys, str]]:
-    for key in map(str, node):
-        if OmegaConf.is_interpolation(node, key):
-            raw = OmegaConf.to_container(node, resolve=False)
-            assert isinstance(raw, dict)
-            yield (*path, key), str(raw[key])
-        elif not OmegaConf.is_missing(node, key) and isinstance(node[key], DictConfig):
-            yield from _references(node[key], (*path, key))
+def _references(value: Value, path: Keys) -> Iterator[tuple[Keys, str]]:
+    """The keys whose value, or an item of whose list, refers to another key."""
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield from _references(item, (*path, key))
+    elif "${" in str(value):
+        yield path, str(value)
 
 
 def _plain(value: object) -> Value:

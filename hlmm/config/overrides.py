@@ -166,9 +166,8 @@ class _Reader:
 
     def _preset_hint(self, group: str, name: str, options: tuple[str, ...]) -> str:
         for root in self._catalog.roots:
-            other = root / group / f"{name}.yml"
-            if other.is_file():
-                return f"rename {other.name} to {name}.yaml"
+            if name in [other.stem for other in (root / group).glob("*.yml")]:
+                return f"rename {name}.yml to {name}.yaml"
         hint = did_you_mean(name, options)
         return hint if hint.startswith("known") else f"{hint} {did_you_mean('', options)}"
 

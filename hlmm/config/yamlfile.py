@@ -20,6 +20,8 @@ Path_ = tuple[str, ...]
 
 RESOLVER: Final = re.compile(r"\$\{[^}]*:")
 ALIAS_HINT: Final = re.compile(r"(^|[\s\[{,])[&*]\w", re.MULTILINE)
+HEADER: Final = re.compile(r"#\s*@")
+PACKAGE_HEADER: Final = re.compile(r"#\s*@package\s+[A-Za-z_][\w.]*")
 FILE_BYTES_MAX: Final = 1024 * 1024
 MERGE_KEY: Final = "<<"
 STRING_TAG: Final = "tag:yaml.org,2002:str"
@@ -62,7 +64,7 @@ def read_yaml_file(path: Path) -> YamlFile:
         )
         return YamlFile(path=path, lines={}, problems=(flat,))
     lines: dict[Path_, int] = {}
-    problems = [*_aliases(text, file), *_keys(root, (), lines, file)]
+    problems = [*_headers(text, file), *_aliases(text, file), *_keys(root, (), lines, file)]
     return YamlFile(path=path, lines=lines, problems=tuple(problems))
 
 
@@ -94,6 +96,14 @@ def _malformed(error: yaml.YAMLError, file: str, text: str) -> Problem:
     if "alias" in what or "anchor" in what:
         fix = "write the value out: anchors and aliases are not supported"
     return Problem(path="", message=f"not valid YAML: {what}", file=file, line=line, suggestion=fix)
+
+
+def _headers(text: str, file: str) -> Iterator[Problem]:
+    """Hydra reads `# @…` lines as directives; only `# @package PLACE` exists."""
+    for line, row in enumerate(text.splitlines(), 1):
+        if HEADER.match(row) and not PACKAGE_HEADER.fullmatch(row.strip()):
+            fix = "write `# @package PLACE`, or start the comment with another character than @"
+            yield Problem(path="", message="not a directive", file=file, line=line, suggestion=fix)
 
 
 def _aliases(text: str, file: str) -> Iterator[Problem]:

@@ -87,7 +87,7 @@ TABLE: dict[str, Broken] = {
     "no key": Broken(("BTC",), "", "write +asset=BTC", "not an override"),
     "unreadable override": Broken(("risk.loss_max_usd={5",), "", "quote special characters"),
     "environment in an override": Broken(("run.dir=${oc.env:HOME}",), "run.dir", "refer to another key"),
-    "reference to nowhere": Broken(("risk.loss_max_usd=${risk.loss}",), "risk.loss_max_usd", "refer to a full path"),
+    "reference to nowhere": Broken(("risk.loss_max_usd=${risk.loss}",), "risk.loss_max_usd", "refer to the full path"),
     "prod without addresses": Broken(
         ("env=prod",), "env.account_address", "0x[0-9a-f]{40}", "must be set", (), ("conf/env/prod.yaml", 9)
     ),
