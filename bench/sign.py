@@ -63,7 +63,7 @@ def our_tasks() -> dict[str, Task]:
     from hlmm.hyperliquid.feed import Feed
     from hlmm.hyperliquid.signing import SecretKeySigner, Stamp
     from hlmm.hyperliquid.universe import MetaWire, PerpWire, Universe
-    from hlmm.types import Cloid, Coin, Ns, Px, Side, Sz
+    from hlmm.types import Coin, Ns, Px, Side, Sz, to_cloid
 
     signer, stamp = SecretKeySigner(KEY), Stamp(NONCE_MS, "testnet")
     universe = Universe({"": MetaWire([PerpWire("BTC", 5, 40)])}, [])
@@ -71,7 +71,7 @@ def our_tasks() -> dict[str, Task]:
 
     def intents(pxs: tuple[int, ...]) -> list[PlaceOrder]:
         return [
-            PlaceOrder(cloid=Cloid(cloid), coin=coin, side=Side.BID, px=Px(px), sz=Sz(123))
+            PlaceOrder(cloid=to_cloid(cloid), coin=coin, side=Side.BID, px=Px(px), sz=Sz(123))
             for px, cloid in zip(pxs, CLOIDS, strict=False)
         ]
 
@@ -94,7 +94,7 @@ def session_tasks() -> dict[str, Task]:
     from hlmm.core.events import BookChanged
     from hlmm.hyperliquid.session import Session, SessionProfile
     from hlmm.hyperliquid.signing import SecretKeySigner
-    from hlmm.types import Address, Cloid, Coin, Ns, Px, Side, Sz
+    from hlmm.types import Address, Coin, Ns, Px, Side, Sz
 
     now, frame = Ns(NONCE_TS), book_frame()
     coins = (Coin("BTC"),)
@@ -110,7 +110,7 @@ def session_tasks() -> dict[str, Task]:
 
     def intents(pxs: tuple[int, ...]) -> list[PlaceOrder]:
         return [
-            PlaceOrder(cloid=Cloid(cloid), coin=coins[0], side=Side.BID, px=Px(px), sz=Sz(123))
+            PlaceOrder(cloid=to_cloid(cloid), coin=coins[0], side=Side.BID, px=Px(px), sz=Sz(123))
             for px, cloid in zip(pxs, CLOIDS, strict=False)
         ]
 

@@ -18,7 +18,8 @@ Sz = NewType("Sz", int)
 Ns = NewType("Ns", int)
 Ms = NewType("Ms", int)
 MicroUsd = NewType("MicroUsd", int)
-Cloid = NewType("Cloid", int)
+Cloid = NewType("Cloid", str)
+"""A client order id as the wire has it: 0x and 32 lower-case hex digits."""
 Oid = NewType("Oid", int)
 Tid = NewType("Tid", int)
 Coin = NewType("Coin", str)
@@ -134,6 +135,12 @@ def _ceil(value: float, decimals: int) -> int:
 
 
 FLOAT_SLACK: Final = 1e-12
+
+
+def to_cloid(number: int) -> Cloid:
+    """The cloid of a 128-bit number. Args: 0 <= number < 2^128 (asserted)."""
+    assert 0 <= number < 1 << 128, number
+    return Cloid(f"0x{number:032x}")
 
 
 def decimal_text(value: int, decimals: int) -> str:

@@ -31,6 +31,7 @@ def command(
     However it ends, every order of ours is cancelled and the venue is asked to confirm it; exit code 6 says it did not.
     """
     from hlmm.cli.durations import duration
+    from hlmm.cli.emergency import confirm_real_money
     from hlmm.cli.view_confirm import confirmation
     from hlmm.config.load import load
     from hlmm.shell.venues import open_access
@@ -44,7 +45,8 @@ def command(
     order = _order(loaded, duration_s)
     with open_access(loaded.run.env, tuple(Coin(coin.coin) for coin in order.engine.coins)) as access:
         if loaded.run.env.kind == "prod":
-            _confirm(loaded, access.account, ask=not yes)
+            typer.echo(confirmation(loaded), err=True)
+        confirm_real_money(loaded, access.account, ask=not yes)
         summary = _trade(access, order, as_json=as_json)
     _finish(summary, as_json=as_json)
 
@@ -75,24 +77,6 @@ def _trade(access: Access, order: Order, *, as_json: bool) -> RunSummary:
     drawn = sys.stderr.isatty() and sys.stdout.isatty() and not as_json
     with TerminalScreen(title) if drawn else LineScreen() as screen:
         return run_fast(trade(access, order, screen))
-
-
-def _confirm(loaded: Loaded, account: str, *, ask: bool) -> None:
-    """Show what is about to trade; have the operator type the account's last four digits."""
-    from hlmm.cli.view_confirm import confirmation
-    from hlmm.shell.exits import Exit
-
-    typer.echo(confirmation(loaded), err=True)
-    if not ask:
-        return
-    suffix = account[-4:]
-    try:
-        typed = typer.prompt(f"real money: type the last four characters of the account ({suffix})", err=True)
-    except typer.Abort:
-        typed = ""
-    if typed.strip().lower() != suffix.lower():
-        typer.echo("not confirmed; nothing was sent (--yes confirms without asking)", err=True)
-        raise typer.Exit(Exit.USAGE)
 
 
 def _finish(summary: RunSummary, *, as_json: bool) -> None:

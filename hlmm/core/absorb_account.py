@@ -77,7 +77,7 @@ def _filled(state: EngineState, event: OrderFilled) -> None:
         return
     order.oid = event.oid
     if not state.orders.fill(order, event.sz, state.ts):
-        state.lose_sync(f"fill {event.tid} of {event.sz} does not fit order {order.cloid:#034x}")
+        state.lose_sync(f"fill {event.tid} of {event.sz} does not fit order {order.cloid}")
 
 
 def _count(state: EngineState, event: OrderFilled, ledger: CoinLedger) -> None:

@@ -88,11 +88,11 @@ def _learn(state: EngineState, cloid: Cloid, evidence: Evidence) -> Order | None
     """Apply evidence to the order of a cloid; out of sync when there is none or the table refuses."""
     order = state.orders.get(cloid)
     if order is None:
-        state.lose_sync(f"the venue answered for an order we do not know (cloid {cloid:#034x})")
+        state.lose_sync(f"the venue answered for an order we do not know (cloid {cloid})")
         return None
     before = order.status
     if not state.orders.apply(order, evidence, state.ts):
-        state.lose_sync(f"order {cloid:#034x} was {before.value}, the venue says {evidence.value}")
+        state.lose_sync(f"order {cloid} was {before.value}, the venue says {evidence.value}")
     return order
 
 
@@ -172,13 +172,13 @@ def _say(state: EngineState, order: Order, said: OrderState, filled: Sz, word: s
         case OrderState.ABSENT:
             possible = True
         case OrderState.UNRECOGNISED:
-            state.alarms.append(Alarm(code="unrecognised_status", text=f"venue status {word!r} of {order.cloid:#034x}"))
+            state.alarms.append(Alarm(code="unrecognised_status", text=f"venue status {word!r} of {order.cloid}"))
             possible = False
         case _:
             assert_never(said)
     order.absent_since = None if said is not OrderState.ABSENT else order.absent_since
     if not possible:
-        state.lose_sync(f"order {order.cloid:#034x} was {before.value}, the venue says {word}")
+        state.lose_sync(f"order {order.cloid} was {before.value}, the venue says {word}")
 
 
 def _status(state: EngineState, event: OrderStatusRead) -> None:
@@ -243,4 +243,4 @@ def _adopt_snapshot(state: EngineState, found: OpenOrder, ts: Ns) -> None:
         sent_ts=ts, oid=found.oid, status=Status.OPEN,
     )  # fmt: skip
     state.orders.register(order)
-    state.alarms.append(Alarm(code="order_adopted", text=f"adopted order {found.cloid:#034x} of an earlier run"))
+    state.alarms.append(Alarm(code="order_adopted", text=f"adopted order {found.cloid} of an earlier run"))

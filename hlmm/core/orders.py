@@ -12,12 +12,14 @@ from typing import Final
 
 import msgspec
 
-from hlmm.types import Cloid, Coin, Ns, Oid, Px, Side, Sz, Tif
+from hlmm.types import Cloid, Coin, Ns, Oid, Px, Side, Sz, Tif, to_cloid
 
 CLOID_BITS_TAG: Final = 48
 CLOID_BITS_SEQUENCE: Final = 48
 CLOID_MAGIC: Final = 0x686C6D6D
 """First 32 bits of every cloid of ours: "hlmm" in ASCII. Orders that carry it are ours to cancel."""
+OURS: Final = f"0x{CLOID_MAGIC:08x}"
+"""How such a cloid begins."""
 KEPT_FINAL: Final = 2000
 """How many finished orders are remembered, to recognise late evidence."""
 
@@ -26,12 +28,12 @@ def make_cloid(run_tag: int, sequence: int) -> Cloid:
     """The cloid of an order. Args: run_tag and sequence, 0 <= x < 2^48. Returns: 128 bits, magic first."""
     assert 0 <= run_tag < 1 << CLOID_BITS_TAG, run_tag
     assert 0 <= sequence < 1 << CLOID_BITS_SEQUENCE, sequence
-    return Cloid((CLOID_MAGIC << CLOID_BITS_TAG | run_tag) << CLOID_BITS_SEQUENCE | sequence)
+    return to_cloid((CLOID_MAGIC << CLOID_BITS_TAG | run_tag) << CLOID_BITS_SEQUENCE | sequence)
 
 
 def is_ours(cloid: Cloid | None) -> bool:
     """Whether an hlmm run made this cloid. Args: cloid, None for an order without one. Raises: nothing."""
-    return cloid is not None and cloid >> (CLOID_BITS_TAG + CLOID_BITS_SEQUENCE) == CLOID_MAGIC
+    return cloid is not None and cloid.startswith(OURS)
 
 
 class Status(enum.Enum):

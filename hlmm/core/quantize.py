@@ -45,7 +45,7 @@ def quantize(levels: tuple[WishLevel, ...], instrument: Instrument, bid_px: Px, 
     assert 0 < bid_px < ask_px, (bid_px, ask_px)
     bid_cap = instrument.on_grid_down(Px(ask_px - 1))
     ask_floor = instrument.on_grid_up(Px(bid_px + 1))
-    scale = 10.0**instrument.px_decimals
+    scale = 1 / instrument.px_unit
     merged: dict[tuple[Side, Px], Quote] = {}
     for level in levels:
         wish_px = level.price * scale

@@ -363,11 +363,6 @@ def signed_body(action: AnyAction, signer: Signer, stamp: Stamp) -> bytes:
     return _JSON.encode(sign(action, signer, stamp))
 
 
-def cloid_text(cloid: Cloid) -> str:
-    """A cloid as the venue writes it: 0x and 32 hex digits. Args: 0 <= cloid < 2^128."""
-    return f"0x{cloid:032x}"
-
-
 class OrderSpec(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """A limit order in integers, before it becomes text."""
 
@@ -396,5 +391,5 @@ def order_of_texts(asset: int, px_text: str, sz_text: str, order: OrderSpec | Pl
         sz_text,
         order.reduce_only,
         _LIMITS[order.tif],
-        UNSET if cloid is None else f"0x{cloid:032x}",
+        UNSET if cloid is None else cloid,
     )

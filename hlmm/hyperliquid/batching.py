@@ -15,7 +15,6 @@ from hlmm.hyperliquid.actions import (
     ModifyWire,
     Order,
     OrderWire,
-    cloid_text,
     order_of_texts,
 )
 from hlmm.hyperliquid.inflight import ActionPurpose, Cancels, Modifies, Places
@@ -98,7 +97,7 @@ def batches(grouped: Grouped, universe: Universe, *, fast_cancels: bool) -> Iter
     for cancels in _chunks(grouped.cancels):
         yield Batch(CancelByCloid(tuple([_cancel(item, universe) for item in cancels]), fast), Cancels(cancels))
     for modifies in _chunks(grouped.modifies):
-        changes = tuple([ModifyWire(cloid_text(item.cloid), _order(item.place, universe)) for item in modifies])
+        changes = tuple([ModifyWire(item.cloid, _order(item.place, universe)) for item in modifies])
         yield Batch(BatchModify(changes), Modifies(modifies))
     for places in _chunks(grouped.places):
         yield Batch(place_action(places, universe), Places(places))
@@ -110,7 +109,7 @@ def place_action(places: Sequence[PlaceOrder], universe: Universe) -> Order:
 
 
 def _cancel(cancel: CancelOrder, universe: Universe) -> CancelCloidWire:
-    return CancelCloidWire(universe.grid(cancel.coin).instrument.asset, cloid_text(cancel.cloid))
+    return CancelCloidWire(universe.grid(cancel.coin).instrument.asset, cancel.cloid)
 
 
 def _order(place: PlaceOrder, universe: Universe) -> OrderWire:

@@ -16,6 +16,7 @@ TEXT_MAX: Final = 40
 INT64_MAX: Final = (1 << 63) - 1
 MONEY_DECIMALS: Final = 6
 CLOID_TEXT_LENGTH: Final = 34
+CLOID_DIGITS: Final = frozenset("0123456789abcdefABCDEF")
 HEX: Final = 16
 
 
@@ -71,13 +72,13 @@ def rate(text: str) -> float:
 
 
 def cloid_of(text: str | None) -> Cloid | None:
-    """A cloid text as its 128-bit integer; None when the order has none. Raises: ValueError when malformed."""
+    """A cloid, lower case; None when the order has none. Raises: ValueError when malformed."""
     if text is None:
         return None
-    if len(text) != CLOID_TEXT_LENGTH or text[:2] != "0x" or not (text.isascii() and text.isalnum()):
+    if len(text) != CLOID_TEXT_LENGTH or text[:2] != "0x" or not CLOID_DIGITS.issuperset(text[2:]):
         message = f"not a cloid: {text[:TEXT_MAX]!r}"
         raise ValueError(message)
-    return Cloid(int(text[2:], HEX))
+    return Cloid(text.lower())
 
 
 class PxMemo(dict[str, Px]):

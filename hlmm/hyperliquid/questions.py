@@ -6,7 +6,7 @@ from typing import Final, Literal
 
 import msgspec
 
-from hlmm.hyperliquid.actions import SignedAction, cloid_text
+from hlmm.hyperliquid.actions import SignedAction
 from hlmm.hyperliquid.inflight import DexsRead, InfoPurpose, MetaOf, OrdersOf, Simple, StateOf, StatusOf
 from hlmm.types import Address
 
@@ -51,7 +51,7 @@ def question(purpose: InfoPurpose, account: Address, signer: Address, since_ms: 
         case OrdersOf():
             return Question(type="frontendOpenOrders", user=account, dex=purpose.dex)
         case StatusOf():
-            return Question(type="orderStatus", user=account, oid=cloid_text(purpose.cloid))
+            return Question(type="orderStatus", user=account, oid=purpose.cloid)
         case Simple():
             user = signer if purpose.read == "userRole" else account
             return Question(type=purpose.read, user=user, start_time=since_ms if purpose.read in SINCE else -1)

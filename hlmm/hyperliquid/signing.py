@@ -49,7 +49,7 @@ class Stamp(msgspec.Struct, frozen=True, gc=False):
 
     nonce: int
     network: Network
-    vault: str | None = None
+    vault: Address | None = None
     expires_after: int | None = None
 
 

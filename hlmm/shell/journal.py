@@ -31,9 +31,7 @@ RECORD_BYTES_MAX: Final = 1 << 26
 
 HEADER: Final = b"h"
 EVENT: Final = b"e"
-EVENT_JSON: Final = b"j"
 COMMAND: Final = b"c"
-COMMAND_JSON: Final = b"k"
 FOOTER: Final = b"z"
 
 
@@ -69,31 +67,20 @@ class Loss(msgspec.Struct, frozen=True, kw_only=True):
 Record = Header | AnyEvent | AnyCommand | Footer
 
 _MSGPACK: Final = msgspec.msgpack.Encoder()
-_JSON: Final = msgspec.json.Encoder()
 _HEADER_DECODER: Final[msgspec.msgpack.Decoder[Header]] = msgspec.msgpack.Decoder(Header)
 _FOOTER_DECODER: Final[msgspec.msgpack.Decoder[Footer]] = msgspec.msgpack.Decoder(Footer)
 _EVENT_DECODER: Final[msgspec.msgpack.Decoder[AnyEvent]] = msgspec.msgpack.Decoder(AnyEvent)
-_EVENT_JSON_DECODER: Final[msgspec.json.Decoder[AnyEvent]] = msgspec.json.Decoder(AnyEvent)
 _COMMAND_DECODER: Final[msgspec.msgpack.Decoder[AnyCommand]] = msgspec.msgpack.Decoder(AnyCommand)
-_COMMAND_JSON_DECODER: Final[msgspec.json.Decoder[AnyCommand]] = msgspec.json.Decoder(AnyCommand)
 
 
 def event_payload(event: AnyEvent) -> bytes:
     """The bytes that stand for one event, kind byte included. Equal events give equal bytes. Raises: nothing."""
-    return _payload(event, EVENT, EVENT_JSON)
+    return EVENT + _MSGPACK.encode(event)
 
 
 def command_payload(command: AnyCommand) -> bytes:
     """The bytes that stand for one command, kind byte included. Equal commands give equal bytes. Raises: nothing."""
-    return _payload(command, COMMAND, COMMAND_JSON)
-
-
-def _payload(record: AnyEvent | AnyCommand, packed: bytes, text: bytes) -> bytes:
-    """Msgpack, or JSON for a record that names a 128-bit cloid: msgpack's integers end at 64 bits."""
-    try:
-        return packed + _MSGPACK.encode(record)
-    except OverflowError:
-        return text + _JSON.encode(record)
+    return COMMAND + _MSGPACK.encode(command)
 
 
 class Tally:
@@ -275,10 +262,6 @@ def _decode_rare(kind: bytes, body: bytes) -> Record | None:
             return _HEADER_DECODER.decode(body)
         case b"z":
             return _FOOTER_DECODER.decode(body)
-        case b"j":
-            return _EVENT_JSON_DECODER.decode(body)
-        case b"k":
-            return _COMMAND_JSON_DECODER.decode(body)
         case _:
             return None
 

@@ -21,7 +21,7 @@ from hlmm.hyperliquid.endpoints import INFO_PATH
 from hlmm.hyperliquid.session import Session
 from hlmm.shell import control, runs, summary, truth
 from hlmm.shell.control import ControlServer, EngineRecord
-from hlmm.shell.exits import Exit, of_run
+from hlmm.shell.exits import Exit
 from hlmm.shell.journal import Header, Journal
 from hlmm.shell.lastresort import LastResort, cancel_everything
 from hlmm.shell.latch import HaltLatch
@@ -33,6 +33,7 @@ from hlmm.shell.redact import RedactingFormatter
 from hlmm.shell.settings import RunConfig
 from hlmm.shell.statedir import state_dir, write_atomically
 from hlmm.shell.truth import Truth, TruthUnreadError
+from hlmm.shell.verdict import of_run
 from hlmm.shell.venues import Access, session_profile
 from hlmm.types import NS_PER_S, Coin
 

@@ -70,7 +70,7 @@ def read(post: Post, account: Address, coins: Sequence[Coin]) -> Truth:
     for dex in dict.fromkeys(coin.partition(":")[0] if ":" in coin else "" for coin in coins):
         orders = _ask(post, {"type": "frontendOpenOrders", "user": account, "dex": dex}, list[_Order])
         for order in orders:
-            if order.cloid is not None and is_ours(Cloid(int(order.cloid, 16))):
+            if order.cloid is not None and is_ours(Cloid(order.cloid)):
                 own += 1
             else:
                 foreign += 1

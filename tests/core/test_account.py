@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hlmm.core.account import CoinLedger, Ledger
 from hlmm.core.book import CoinBook
 from hlmm.core.events import BboChanged, FundingPaid, OrderFilled
-from hlmm.types import Cloid, Coin, Level, MicroUsd, Ms, Ns, Oid, Px, Side, Sz, Tid
+from hlmm.types import Coin, Level, MicroUsd, Ms, Ns, Oid, Px, Side, Sz, Tid, to_cloid
 
 COIN = Coin("BTC")
 
@@ -16,7 +16,7 @@ COIN = Coin("BTC")
 def fill(side: Side, px: int, sz: int, fee: int, tid: int) -> OrderFilled:
     """One fill at block time 100."""
     return OrderFilled(
-        ts=Ns(1), venue_ts=Ms(100), coin=COIN, cloid=Cloid(1), oid=Oid(1), tid=Tid(tid), side=side, px=Px(px),
+        ts=Ns(1), venue_ts=Ms(100), coin=COIN, cloid=to_cloid(1), oid=Oid(1), tid=Tid(tid), side=side, px=Px(px),
         sz=Sz(sz), fee=MicroUsd(fee), start_position=Sz(0), crossed=False,
     )  # fmt: skip
 

@@ -41,7 +41,7 @@ from hlmm.core.events import (
 )
 from hlmm.core.orders import make_cloid
 from hlmm.core.view import Phase
-from hlmm.types import NS_PER_MS, Cloid, Ms, Ns, Oid, Px, Side, Sz
+from hlmm.types import NS_PER_MS, Ms, Ns, Oid, Px, Side, Sz, to_cloid
 from tests.support.engines import BTC, RUN_TAG, Bench, coin_config, engine_config, sides
 
 
@@ -274,7 +274,7 @@ def test_own_orders_of_an_earlier_run_are_adopted_and_foreign_ones_left_alone() 
             coin=BTC, cloid=cloid, oid=Oid(index), side=Side.BID, px=Px(1_090_000), remaining_sz=Sz(100),
             orig_sz=Sz(100), placed_ms=Ms(1),
         )
-        for index, cloid in enumerate((old, None, Cloid(77)))
+        for index, cloid in enumerate((old, None, to_cloid(77)))
     )  # fmt: skip
     bench = Bench()
     bench.connect(open_orders=found)

@@ -15,7 +15,7 @@ from hlmm.core.flatten import (
     slippage_bps,
 )
 from hlmm.core.orders import make_cloid
-from hlmm.types import Cloid, Coin, Instrument, Oid, Side, Sz
+from hlmm.types import Coin, Instrument, Oid, Side, Sz, to_cloid
 
 BTC = Instrument(coin=Coin("BTC"), asset=0, sz_decimals=5)
 CONFIG = FlattenConfig(
@@ -95,7 +95,7 @@ def test_only_a_complete_empty_reading_is_clean() -> None:
 
 def test_scopes() -> None:
     """`own` takes our cloids anywhere and the configured coins' positions, `coin` one coin, `all` everything."""
-    ours, foreign = make_cloid(1, 2), Cloid(5)
+    ours, foreign = make_cloid(1, 2), to_cloid(5)
     own = FlattenScope("own", (Coin("BTC"),))
     assert own.takes_order(Coin("ETH"), ours)
     assert not own.takes_order(Coin("BTC"), foreign)

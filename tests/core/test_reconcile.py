@@ -9,7 +9,7 @@ from hlmm.core.orders import Order, Status
 from hlmm.core.quantize import Quote
 from hlmm.core.reconcile import Band, Plan, Terms, reconcile
 from hlmm.core.risk import CLEAR, Allowed
-from hlmm.types import Cloid, Coin, Ns, Oid, Px, Side, Sz
+from hlmm.types import Coin, Ns, Oid, Px, Side, Sz, to_cloid
 
 COIN = Coin("BTC")
 NOW = Ns(100_000_000_000)
@@ -18,7 +18,7 @@ NOW = Ns(100_000_000_000)
 def live(cloid: int, side: Side, px: int, sz: int, status: Status = Status.OPEN) -> Order:
     """One working order."""
     return Order(
-        cloid=Cloid(cloid), coin=COIN, side=side, px=Px(px), sz=Sz(sz), tif="Alo", sent_ts=Ns(1), status=status,
+        cloid=to_cloid(cloid), coin=COIN, side=side, px=Px(px), sz=Sz(sz), tif="Alo", sent_ts=Ns(1), status=status,
         oid=Oid(cloid),
     )  # fmt: skip
 
@@ -46,7 +46,7 @@ def test_no_quotes_cancels_everything_that_may_rest() -> None:
     fresh = live(9, Side.ASK, 101, 5, Status.CANCELING)
     fresh.cancel_ts = NOW
     plan = reconcile(allow(), (*orders, fresh), terms())
-    assert [order.cloid for order in plan.pulls] == [0, 1, 2]
+    assert [order.cloid for order in plan.pulls] == [to_cloid(0), to_cloid(1), to_cloid(2)]
 
 
 def test_an_order_inside_the_band_is_kept() -> None:
@@ -142,5 +142,5 @@ def applied(orders: tuple[Order, ...], plan: Plan) -> tuple[Order, ...]:
     gone = [order.cloid for order in plan.pulls] + [order.cloid for order, _ in plan.moves]
     new = [quote for _, quote in plan.moves] + list(plan.adds)
     kept = [order for order in orders if order.cloid not in gone]
-    first = 1 + max([order.cloid for order in orders], default=0)
+    first = 1 + max([int(order.cloid, 16) for order in orders], default=0)
     return (*kept, *(live(first + index, quote.side, quote.px, quote.sz) for index, quote in enumerate(new)))

@@ -18,7 +18,7 @@ from hlmm.core.events import (
     RequestUnsent,
 )
 from hlmm.hyperliquid.inflight import SentState
-from hlmm.types import Cloid, Oid, Sz
+from hlmm.types import Oid, Sz, to_cloid
 from tests.hyperliquid.venue import (
     START,
     answer,
@@ -49,11 +49,11 @@ def test_places_answered_element_by_element() -> None:
         ),
     )
     assert events == [
-        OrderRested(ts=START, cloid=Cloid(1), oid=Oid(11)),
-        OrderMatched(ts=START, cloid=Cloid(2), oid=Oid(12), total_sz=Sz(50)),
-        OrderRejected(ts=START, cloid=Cloid(3), reason=Reject.POST_ONLY, text=POST_ONLY),
+        OrderRested(ts=START, cloid=to_cloid(1), oid=Oid(11)),
+        OrderMatched(ts=START, cloid=to_cloid(2), oid=Oid(12), total_sz=Sz(50)),
+        OrderRejected(ts=START, cloid=to_cloid(3), reason=Reject.POST_ONLY, text=POST_ONLY),
         OrderRejected(
-            ts=START, cloid=Cloid(4), reason=Reject.UNKNOWN_TEXT, text="the moon is in the wrong house asset=1"
+            ts=START, cloid=to_cloid(4), reason=Reject.UNKNOWN_TEXT, text="the moon is in the wrong house asset=1"
         ),
     ]
 
@@ -62,8 +62,8 @@ def test_cancels_answered_element_by_element() -> None:
     """Cancelled and missing orders of one batch each get their own event."""
     events = answer(opened(), [cancel(1), cancel(2)], statuses("success", {"error": MISSING}, kind="cancel"))
     assert events == [
-        CancelAcked(ts=START, cloid=Cloid(1)),
-        CancelRejected(ts=START, cloid=Cloid(2), reason=Reject.MISSING_ORDER, text=MISSING),
+        CancelAcked(ts=START, cloid=to_cloid(1)),
+        CancelRejected(ts=START, cloid=to_cloid(2), reason=Reject.MISSING_ORDER, text=MISSING),
     ]
 
 
@@ -79,15 +79,15 @@ def test_modifies_tell_both_stories() -> None:
         ),
     )
     assert events == [
-        CancelAcked(ts=START, cloid=Cloid(1)),
-        OrderRested(ts=START, cloid=Cloid(11), oid=Oid(9)),
-        CancelRejected(ts=START, cloid=Cloid(2), reason=Reject.MISSING_ORDER, text=NO_MODIFY),
-        OrderRejected(ts=START, cloid=Cloid(12), reason=Reject.MISSING_ORDER, text=NO_MODIFY),
-        CancelAcked(ts=START, cloid=Cloid(3)),
-        OrderRejected(ts=START, cloid=Cloid(13), reason=Reject.POST_ONLY, text=POST_ONLY),
-        OrderRejected(ts=START, cloid=Cloid(14), reason=Reject.INVALID_MODIFY, text=bad),
-        OrderRejected(ts=START, cloid=Cloid(15), reason=Reject.MARGIN, text=margin),
-        RequestLost(ts=START, cloids=(), cancels=(Cloid(5),), why=margin),
+        CancelAcked(ts=START, cloid=to_cloid(1)),
+        OrderRested(ts=START, cloid=to_cloid(11), oid=Oid(9)),
+        CancelRejected(ts=START, cloid=to_cloid(2), reason=Reject.MISSING_ORDER, text=NO_MODIFY),
+        OrderRejected(ts=START, cloid=to_cloid(12), reason=Reject.MISSING_ORDER, text=NO_MODIFY),
+        CancelAcked(ts=START, cloid=to_cloid(3)),
+        OrderRejected(ts=START, cloid=to_cloid(13), reason=Reject.POST_ONLY, text=POST_ONLY),
+        OrderRejected(ts=START, cloid=to_cloid(14), reason=Reject.INVALID_MODIFY, text=bad),
+        OrderRejected(ts=START, cloid=to_cloid(15), reason=Reject.MARGIN, text=margin),
+        RequestLost(ts=START, cloids=(), cancels=(to_cloid(5),), why=margin),
     ]
 
 
@@ -107,7 +107,8 @@ def test_refusal_of_a_whole_action(payload: object, reason: Reject) -> None:
     """One error for a batch refuses every order and cancel of it."""
     (event,) = answer(opened(), [modify(1, 11), modify(2, 12)], payload)
     assert isinstance(event, ActionRefused)
-    assert (event.cloids, event.cancels, event.reason) == ((11, 12), (1, 2), reason)
+    assert (event.cloids, event.cancels) == ((to_cloid(11), to_cloid(12)), (to_cloid(1), to_cloid(2)))
+    assert event.reason is reason
 
 
 def test_static_error_of_a_single_modify_leaves_the_old_order() -> None:
@@ -140,7 +141,7 @@ def test_answers_that_explain_nothing_leave_the_outcome_unknown(payload: object)
     """An answer of the wrong shape is RequestLost for every order of the action, and is kept."""
     events = answer(opened(), [place(1), place(2)], payload)
     assert names(events) == ["RequestLost", "FrameQuarantined"]
-    assert events[0] == RequestLost(ts=START, cloids=(Cloid(1), Cloid(2)), cancels=(), why=events[0].why)  # type: ignore[union-attr]
+    assert events[0] == RequestLost(ts=START, cloids=(to_cloid(1), to_cloid(2)), cancels=(), why=events[0].why)  # type: ignore[union-attr]
 
 
 def test_one_bad_element_does_not_spoil_the_others() -> None:
@@ -189,10 +190,10 @@ def test_transport_failures() -> None:
     client.disconnected(START, "gone")
     first, second = client.submit([cancel(1), place(2)], START).requests
     assert client.failed(first.id, sent=SentState.UNSENT, why="refused", ts=START) == [
-        RequestUnsent(ts=START, cloids=(), cancels=(Cloid(1),), why="refused")
+        RequestUnsent(ts=START, cloids=(), cancels=(to_cloid(1),), why="refused")
     ]
     assert client.failed(second.id, sent=SentState.UNKNOWN, why="read timeout", ts=START) == [
-        RequestLost(ts=START, cloids=(Cloid(2),), cancels=(), why="read timeout")
+        RequestLost(ts=START, cloids=(to_cloid(2),), cancels=(), why="read timeout")
     ]
     assert client.failed(second.id, sent=SentState.UNKNOWN, why="twice", ts=START) == []
 

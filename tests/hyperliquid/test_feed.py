@@ -21,7 +21,7 @@ from hlmm.core.events import (
 from hlmm.hyperliquid import errors, grid, wire
 from hlmm.hyperliquid.feed import Feed
 from hlmm.hyperliquid.universe import MetaWire, PerpWire, Universe
-from hlmm.types import Level, Ns, Px, Side, Sz, decimal_text
+from hlmm.types import Coin, Level, Ms, Ns, Px, Side, Sz, decimal_text
 
 TS = Ns(7)
 UNIVERSE = Universe({"": MetaWire([PerpWire("SOL", 2, 20), PerpWire("BTC", 5, 40)])}, [])
@@ -39,7 +39,7 @@ def bbo(px: str = "84143.0", sz: str = "10.25923") -> object:
 def test_bbo() -> None:
     """Prices and sizes become exact integers; an empty side is None."""
     (event,) = decode(bbo())
-    assert event == BboChanged(ts=TS, venue_ts=5, coin="BTC", bid=Level(Px(841_430), Sz(1_025_923)), ask=None)
+    assert event == BboChanged(ts=TS, venue_ts=Ms(5), coin=Coin("BTC"), bid=Level(Px(841_430), Sz(1_025_923)), ask=None)
 
 
 @pytest.mark.parametrize(
@@ -97,7 +97,7 @@ def test_context() -> None:
     ctx = {"funding": "-0.0000018952", "oraclePx": "84198.0", "markPx": "84143.1", "midPx": None}
     (event,) = decode({"channel": "activeAssetCtx", "data": {"coin": "BTC", "ctx": ctx}})
     assert event == ContextChanged(
-        ts=TS, coin="BTC", mark_px=Px(841_431), oracle_px=Px(841_980), funding_hourly=-0.0000018952
+        ts=TS, coin=Coin("BTC"), mark_px=Px(841_431), oracle_px=Px(841_980), funding_hourly=-0.0000018952
     )
 
 

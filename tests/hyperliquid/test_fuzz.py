@@ -23,7 +23,7 @@ from hlmm.core.commands import (
 )
 from hlmm.core.events import AnyEvent, Event, FrameQuarantined
 from hlmm.hyperliquid.session import Session
-from hlmm.types import Cloid, Coin, Ns
+from hlmm.types import Coin, Ns, to_cloid
 from tests.hyperliquid.venue import (
     BTC,
     META,
@@ -51,7 +51,7 @@ COMMANDS = (
     place(1),
     cancel(2),
     modify(3, 4),
-    QueryOrder(cloid=Cloid(5), coin=BTC),
+    QueryOrder(cloid=to_cloid(5), coin=BTC),
     ReadAccount(),
     ReadOpenOrders(),
     ReadFills(since_ms=1),

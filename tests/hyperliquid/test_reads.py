@@ -24,7 +24,7 @@ from hlmm.core.events import (
     TradesPrinted,
 )
 from hlmm.hyperliquid.signing import SecretKeySigner
-from hlmm.types import Cloid, Px, Sz
+from hlmm.types import MicroUsd, Ms, Px, Sz, to_cloid
 from tests.hyperliquid.venue import (
     ACCOUNT,
     BTC,
@@ -111,7 +111,7 @@ def test_open_orders_read() -> None:
     assert isinstance(event, OpenOrdersRead)
     assert event.asked_ts == seconds(1)
     (one,) = event.orders
-    assert (one.cloid, one.px, one.remaining_sz, one.orig_sz, one.trigger) == (77, 999_995, 100, 200, False)
+    assert (one.cloid, one.px, one.remaining_sz, one.orig_sz, one.trigger) == (to_cloid(77), 999_995, 100, 200, False)
     (frame,) = client.submit([ReadOpenOrders()], seconds(1)).frames
     events = client.receive(info_answer(sent(frame)["id"], "x", [order, {**order, "sz": "NaN"}]), seconds(2))[1]
     assert names(events) == ["RequestLost", "FrameQuarantined"] or names(events) == ["FrameQuarantined"]
@@ -138,11 +138,11 @@ def test_order_status_read() -> None:
             OrderState.UNRECOGNISED,
         ),
     ):
-        (frame,) = client.submit([QueryOrder(cloid=Cloid(1), coin=BTC)], START).frames
+        (frame,) = client.submit([QueryOrder(cloid=to_cloid(1), coin=BTC)], START).frames
         assert sent(frame)["request"]["payload"]["oid"] == f"0x{1:032x}"
         (event,) = client.receive(info_answer(sent(frame)["id"], "orderStatus", answered), START)[1]
         assert isinstance(event, OrderStatusRead)
-        assert (event.cloid, event.state) == (1, state)
+        assert (event.cloid, event.state) == (to_cloid(1), state)
 
 
 def test_small_reads() -> None:
@@ -151,12 +151,12 @@ def test_small_reads() -> None:
     questions, _ = open_session(client)
     ids = {one["request"]["payload"]["type"]: one["id"] for one in questions}
     fees = {"userCrossRate": "0.00045", "userAddRate": "-0.00001", "feeSchedule": {}}
-    assert client.receive(info_answer(ids["userFees"], "x", fees), START)[1] == [
-        FeesRead(ts=START, maker_bps=pytest.approx(-0.1), taker_bps=pytest.approx(4.5))
-    ]
+    (read,) = client.receive(info_answer(ids["userFees"], "x", fees), START)[1]
+    assert isinstance(read, FeesRead)
+    assert (read.maker_bps, read.taker_bps) == pytest.approx((-0.1, 4.5))
     budget = {"cumVlm": "89936.61", "nRequestsUsed": 42163, "nRequestsCap": 99936, "nRequestsSurplus": 0}
     assert client.receive(info_answer(ids["userRateLimit"], "x", budget), START)[1] == [
-        BudgetRead(ts=START, requests_used=42163, requests_cap=99936, volume=89_936_610_000)
+        BudgetRead(ts=START, requests_used=42163, requests_cap=99936, volume=MicroUsd(89_936_610_000))
     ]
     role = {"role": "agent", "data": {"user": "0x" + "AB" * 20}}
     assert client.receive(info_answer(ids["userRole"], "x", role), START)[1] == [
@@ -192,7 +192,7 @@ def test_read_fills() -> None:
     assert [(event.tid, event.snapshot) for event in events if isinstance(event, OrderFilled)] == [(8, True), (9, True)]
     entry = {"time": 3, "hash": "0x", "delta": {"type": "funding", "coin": "BTC", "usdc": "-1.5", "szi": "1"}}
     events = client.receive(info_answer(fundings["id"], "x", [entry]), START)[1]
-    assert events == [FundingPaid(ts=START, venue_ts=3, coin=BTC, amount=-1_500_000, snapshot=True)]
+    assert events == [FundingPaid(ts=START, venue_ts=Ms(3), coin=BTC, amount=MicroUsd(-1_500_000), snapshot=True)]
 
 
 def test_fills_channel() -> None:
@@ -201,7 +201,8 @@ def test_fills_channel() -> None:
     frame = {"channel": "userFills", "data": {"user": ACCOUNT, "isSnapshot": True, "fills": [FILL]}}
     (event,) = client.receive(json.dumps(frame).encode(), START)[1]
     assert isinstance(event, OrderFilled)
-    assert (event.fee, event.start_position, event.px, event.sz, event.cloid) == (-1234, -30_000, 1005, 10_000, 3)
+    assert (event.fee, event.start_position, event.px, event.sz) == (-1234, -30_000, 1005, 10_000)
+    assert event.cloid == to_cloid(3)
     assert event.snapshot
     live = {"channel": "userFills", "data": {"user": ACCOUNT, "fills": [{**FILL, "coin": "@1"}, FILL]}}
     (event,) = client.receive(json.dumps(live).encode(), START)[1]

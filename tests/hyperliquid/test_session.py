@@ -20,7 +20,7 @@ from hlmm.hyperliquid import actions
 from hlmm.hyperliquid.limits import ITEMS_PER_ACTION
 from hlmm.hyperliquid.session import READ_RESERVE, Link, Session
 from hlmm.hyperliquid.signing import SecretKeySigner, Signature, recover_l1
-from hlmm.types import NS_PER_MS, Cloid, Coin, Instrument, Oid
+from hlmm.types import NS_PER_MS, Coin, Instrument, Oid, to_cloid
 from tests.hyperliquid.venue import (
     ACCOUNT,
     BTC,
@@ -186,7 +186,7 @@ def test_without_a_socket_requests_go_by_http() -> None:
     assert [request.kind for request in out.requests] == ["action", "info"]
     assert json.loads(out.requests[0].body)["action"]["type"] == "cancelByCloid"
     body = json.dumps(statuses("success", kind="cancel")).encode()
-    assert client.answered(out.requests[0].id, 200, body, START)[1] == [CancelAcked(ts=START, cloid=Cloid(1))]
+    assert client.answered(out.requests[0].id, 200, body, START)[1] == [CancelAcked(ts=START, cloid=to_cloid(1))]
 
 
 def test_full_socket_overflows_to_http() -> None:
@@ -204,9 +204,9 @@ def test_unsendable_commands_are_reported() -> None:
     assert client.submit([place(1), cancel(2), modify(3, 4)], START).frames == []
     _, events = client.tick(START)
     assert events == [
-        RequestUnsent(ts=START, cloids=(), cancels=(Cloid(2),), why="metadata not read yet"),
-        RequestUnsent(ts=START, cloids=(Cloid(4),), cancels=(Cloid(3),), why="metadata not read yet"),
-        RequestUnsent(ts=START, cloids=(Cloid(1),), cancels=(), why="metadata not read yet"),
+        RequestUnsent(ts=START, cloids=(), cancels=(to_cloid(2),), why="metadata not read yet"),
+        RequestUnsent(ts=START, cloids=(to_cloid(4),), cancels=(to_cloid(3),), why="metadata not read yet"),
+        RequestUnsent(ts=START, cloids=(to_cloid(1),), cancels=(), why="metadata not read yet"),
     ]
     client = opened()
     client.submit([place(1, Coin("NOPE"))], START)
@@ -233,9 +233,9 @@ def test_timeout_is_unknown_and_a_late_answer_still_counts() -> None:
     (frame,) = client.submit([place(1)], START).frames
     assert client.tick(seconds(4.9))[1] == []
     lost = [event for event in client.tick(seconds(5))[1] if isinstance(event, RequestLost) and event.cloids]
-    assert [event.cloids for event in lost] == [(Cloid(1),)]
+    assert [event.cloids for event in lost] == [(to_cloid(1),)]
     late = action_answer(sent(frame)["id"], statuses({"resting": {"oid": 5}}))
-    assert client.receive(late, seconds(6))[1] == [OrderRested(ts=seconds(6), cloid=Cloid(1), oid=Oid(5))]
+    assert client.receive(late, seconds(6))[1] == [OrderRested(ts=seconds(6), cloid=to_cloid(1), oid=Oid(5))]
     assert names(client.receive(late, seconds(6))[1]) == ["FrameQuarantined"]
 
 
@@ -246,7 +246,8 @@ def test_disconnect_makes_requests_in_flight_unknown() -> None:
     events = client.disconnected(seconds(1), "reset")
     assert isinstance(events[0], FeedDisconnected)
     lost = [(event.cloids, event.cancels) for event in events[1:] if isinstance(event, RequestLost)]
-    assert [item for item in lost if item != ((), ())] == [((), (2,)), ((4,), (3,)), ((1,), ())]
+    one, two, three, four = (to_cloid(number) for number in (1, 2, 3, 4))
+    assert [item for item in lost if item != ((), ())] == [((), (two,)), ((four,), (three,)), ((one,), ())]
     (request,) = client.submit([place(9)], seconds(1)).requests
     open_session(client, seconds(2))
     client.disconnected(seconds(3), "again")

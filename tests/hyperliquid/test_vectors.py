@@ -12,6 +12,7 @@ import msgspec
 
 from hlmm.hyperliquid import actions, typed_data
 from hlmm.hyperliquid.signing import (
+    Network,
     SecretKeySigner,
     Signature,
     Stamp,
@@ -38,7 +39,7 @@ def rows(*groups: str) -> list[dict[str, Any]]:
 
 
 def stamp_of(row: Mapping[str, Any]) -> Stamp:
-    network = "mainnet" if row["is_mainnet"] else "testnet"
+    network: Network = "mainnet" if row["is_mainnet"] else "testnet"
     return Stamp(row["nonce"], network, row.get("vault_address"), row.get("expires_after"))
 
 

@@ -9,7 +9,7 @@ from hlmm.core.commands import CancelOrder, ModifyOrder, PlaceOrder
 from hlmm.core.events import AnyEvent
 from hlmm.hyperliquid.session import Session, SessionProfile
 from hlmm.hyperliquid.signing import SecretKeySigner
-from hlmm.types import NS_PER_S, Address, Cloid, Coin, Ns, Px, Side, Sz
+from hlmm.types import NS_PER_S, Address, Coin, Ns, Px, Side, Sz, to_cloid
 
 KEY: Final = bytes([7]) * 32
 ACCOUNT: Final = Address("0x" + "ab" * 20)
@@ -109,17 +109,17 @@ def open_session(client: Session, at: Ns = START) -> tuple[list[dict], list[AnyE
 
 def place(number: int, coin: Coin = BTC, side: Side = Side.BID) -> PlaceOrder:
     """An order to place."""
-    return PlaceOrder(cloid=Cloid(number), coin=coin, side=side, px=Px(1_000_000), sz=Sz(100))
+    return PlaceOrder(cloid=to_cloid(number), coin=coin, side=side, px=Px(1_000_000), sz=Sz(100))
 
 
 def cancel(number: int, coin: Coin = BTC) -> CancelOrder:
     """An order to cancel."""
-    return CancelOrder(cloid=Cloid(number), coin=coin)
+    return CancelOrder(cloid=to_cloid(number), coin=coin)
 
 
 def modify(old: int, new: int) -> ModifyOrder:
     """An order to replace."""
-    return ModifyOrder(cloid=Cloid(old), place=place(new))
+    return ModifyOrder(cloid=to_cloid(old), place=place(new))
 
 
 def opened(coins: tuple[Coin, ...] = (BTC,), **changes: object) -> Session:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from hlmm.core.flatten import FlattenScope
 from hlmm.core.orders import make_cloid
-from hlmm.hyperliquid.actions import AnyAction, Cancel, Order, cloid_text
+from hlmm.hyperliquid.actions import AnyAction, Cancel, Order
 from hlmm.hyperliquid.signing import SecretKeySigner
 from hlmm.shell.flatten import Flattener, FlattenParts, FlattenReport, FlattenTarget, dry_run
 from hlmm.shell.flatten_read import FlattenReader
@@ -113,7 +113,7 @@ def test_scope_coin_leaves_the_rest_alone() -> None:
 def test_scope_own_leaves_foreign_orders_alone() -> None:
     """`own` cancels by our cloids and closes the configured coins."""
     case = busy()
-    case.venue.rest(9, "ETH", cloid_text(make_cloid(7, 7)))
+    case.venue.rest(9, "ETH", make_cloid(7, 7))
     case.venue.rest(10, "ETH", "0x" + "0" * 31 + "1")
     assert case.flatten(FlattenScope("own", (Coin("ETH"),))).verified_flat
     assert sorted(case.venue.orders) == [1, 2, 3, 4, 10]

@@ -17,7 +17,7 @@ from hlmm.core.events import (
     TradesPrinted,
 )
 from hlmm.shell.inbox import Inbox, InboxOverflowError
-from hlmm.types import Cloid, Coin, Level, Ms, Ns, Oid, Px, Sz
+from hlmm.types import Coin, Level, Ms, Ns, Oid, Px, Sz, to_cloid
 
 COINS = (Coin("BTC"), Coin("ETH"))
 
@@ -29,7 +29,7 @@ def bbo(ts: int, coin: Coin = COINS[0]) -> BboChanged:
 
 def private(ts: int) -> OrderRested:
     """One event about our own order."""
-    return OrderRested(ts=Ns(ts), cloid=Cloid(ts), oid=Oid(ts))
+    return OrderRested(ts=Ns(ts), cloid=to_cloid(ts), oid=Oid(ts))
 
 
 def drain(inbox: Inbox) -> list[AnyEvent]:
@@ -84,7 +84,7 @@ def kind_of(choice: int, ts: int) -> AnyEvent:
         Tick(ts=Ns(ts)),
         TradesPrinted(ts=Ns(ts), coin=coin, trades=()),
         private(ts),
-        CancelAcked(ts=Ns(ts), cloid=Cloid(ts)),
+        CancelAcked(ts=Ns(ts), cloid=to_cloid(ts)),
     )[choice]
 
 

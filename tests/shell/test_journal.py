@@ -9,7 +9,7 @@ import pytest
 from hlmm.core.commands import AnyCommand, CancelOrder, PlaceOrder
 from hlmm.core.events import AnyEvent, BboChanged, OrderFilled, OrderState, OrderUpdated, StopRequested, Tick
 from hlmm.shell.journal import Header, Journal, Reader, truncate
-from hlmm.types import Cloid, Coin, Level, MicroUsd, Ms, Ns, Oid, Px, Side, Sz, Tid
+from hlmm.types import Coin, Level, MicroUsd, Ms, Ns, Oid, Px, Side, Sz, Tid, to_cloid
 
 BTC = Coin("BTC")
 HEADER = Header(
@@ -21,12 +21,12 @@ HEADER = Header(
     engine_config="{}",
     started_ns=1,
 )
-STRANGERS_CLOID = Cloid(2**127 + 3)
+STRANGERS_CLOID = to_cloid(2**127 + 3)
 RECORDS: tuple[AnyEvent | AnyCommand, ...] = (
     Tick(ts=Ns(1)),
     BboChanged(ts=Ns(2), venue_ts=Ms(0), coin=BTC, bid=Level(Px(841430), Sz(5)), ask=None),
-    PlaceOrder(cloid=Cloid(9), coin=BTC, side=Side.BID, px=Px(841420), sz=Sz(100)),
-    CancelOrder(cloid=Cloid(8), coin=BTC),
+    PlaceOrder(cloid=to_cloid(9), coin=BTC, side=Side.BID, px=Px(841420), sz=Sz(100)),
+    CancelOrder(cloid=to_cloid(8), coin=BTC),
     OrderUpdated(
         ts=Ns(3),
         venue_ts=Ms(1),
@@ -44,7 +44,7 @@ RECORDS: tuple[AnyEvent | AnyCommand, ...] = (
         ts=Ns(4),
         venue_ts=Ms(2),
         coin=BTC,
-        cloid=Cloid(9),
+        cloid=to_cloid(9),
         oid=Oid(4),
         tid=Tid(5),
         side=Side.BID,

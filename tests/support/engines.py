@@ -108,7 +108,13 @@ def coin_config(coin: str = "BTC", /, **limits: float) -> CoinConfig:
             cold_size_frac=1.0,
         ),
         stochastic=STOCHASTIC,
-        band=BandConfig(requote_cost_usd=0.001, queue_value_frac=0.25, band_min_kappa=0.1, band_max_kappa=1.0, size_tolerance_frac=0.3),
+        band=BandConfig(
+            requote_cost_usd=0.001,
+            queue_value_frac=0.25,
+            band_min_kappa=0.1,
+            band_max_kappa=1.0,
+            size_tolerance_frac=0.3,
+        ),
         limits=CoinLimits.model_validate(
             {
                 "max_position_usd": 10_000.0,
