@@ -33,8 +33,8 @@ from hlmm.shell.redact import RedactingFormatter
 from hlmm.shell.settings import RunConfig
 from hlmm.shell.statedir import state_dir, write_atomically
 from hlmm.shell.truth import Truth, TruthUnreadError
-from hlmm.shell.verdict import of_run
 from hlmm.shell.venues import Access, session_profile
+from hlmm.shell.verdict import of_run
 from hlmm.types import NS_PER_S, Coin
 
 if TYPE_CHECKING:
