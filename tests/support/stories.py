@@ -10,6 +10,7 @@ from random import Random
 from typing import Final
 
 import msgspec
+from typing_extensions import override
 
 from hlmm.config.run_config import RunConfig, to_engine_config
 from hlmm.core.commands import (
@@ -25,6 +26,7 @@ from hlmm.core.commands import (
 )
 from hlmm.core.events import (
     AccountRead,
+    AnyEvent,
     BboChanged,
     BookChanged,
     CancelAcked,
@@ -68,12 +70,14 @@ class Theatre(Bench):
         self.mute = False
         self.connect(position=position, used=used)
 
-    def on(self, event: object) -> list[AnyCommand]:  # type: ignore[override]  # the union is the bench's
+    @override
+    def on(self, event: AnyEvent) -> list[AnyCommand]:
         """Feed one event and log what goes to the venue."""
-        sent = super().on(event)  # type: ignore[arg-type]  # as above
+        sent = super().on(event)
         self.sent_log += [(self.ts, command) for command in sent if not isinstance(command, Decision | Alarm)]
         return sent
 
+    @override
     def account(self, held: tuple[Holding, ...] = (), value_usd: int | None = None) -> AccountRead:
         """The account, as rich as it is now unless told."""
         return super().account(held, self.value_usd if value_usd is None else value_usd)

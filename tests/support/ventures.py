@@ -6,14 +6,15 @@ Each takes a whole configuration and returns what was to be seen from outside: f
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from random import Random
 from typing import Final
-
 
 from hlmm.config.run_config import RunConfig, to_engine_config
 from hlmm.core.commands import CancelOrder, PlaceOrder
 from hlmm.core.engine import Engine
 from hlmm.core.events import FeedConnected
+from hlmm.core.orders import make_cloid
 from hlmm.hyperliquid.actions import Order, OrderSpec, order_wire, signed_body
 from hlmm.hyperliquid.session import Session, SessionProfile
 from hlmm.hyperliquid.signing import Stamp
@@ -25,11 +26,15 @@ from hlmm.sim.gateway import Gateway, Output, SendFrame
 from hlmm.sim.presets import TraderConfig
 from hlmm.sim.traders import SyntheticMarket
 from hlmm.sim.world import build_world
-from hlmm.types import NS_PER_MS, NS_PER_S, Address, Cloid, Coin, Instrument, Ms, Ns, Px, Side, Sz
+from hlmm.types import NS_PER_MS, NS_PER_S, Address, Coin, Instrument, Ms, Ns, Oid, Px, Side, Sz
 from tests.support.venue import order, still_venue
 
 SESSION_S: Final = 6
 BTC: Final = Coin("BTC")
+QUEUE_USD: Final = 100_000
+USD: Final = 10
+"""Price units per USD at five size decimals."""
+TAPE_MS: Final = 1_700_000_000_000
 STEP: Final = Ns(100 * NS_PER_MS)
 
 
@@ -121,12 +126,13 @@ def idle(run: RunConfig) -> object:
 
 
 def crowd(run: RunConfig) -> object:
-    """A client that asks much at once: two users' feeds, three posts, five weighty questions, the sandbox's accounts."""
+    """A client that asks much at once: two users' feeds, three orders, five weighty questions, the accounts."""
     client = Client(sim_of(run))
     for account in client.gateway.accounts[:2]:
         client.subscribe(type="orderUpdates", user=account.address)
     for number in range(3):
-        client.say(method="post", id=number, request={"type": "info", "payload": {"type": "meta"}})
+        request = {"type": "action", "payload": json.loads(crossing(client, number))}
+        client.say(method="post", id=number, request=request)
     client.wait(1)
     for _ in range(5):
         client.post("/info", b'{"type":"meta"}')
@@ -135,18 +141,20 @@ def crowd(run: RunConfig) -> object:
     return client.heard
 
 
+def crossing(client: Client, number: int = 0) -> bytes:
+    """A signed order of the first account that buys 0.01 BTC at any price. Args: number, of several at one time."""
+    keys = client.gateway.accounts[0]
+    instrument = client.gateway.exchange.listings[BTC].instrument
+    spec = OrderSpec(side=Side.BID, px=Px(1_200_000), sz=Sz(1_000), tif="Ioc", reduce_only=False, cloid=None)
+    stamp = Stamp(client.now // NS_PER_MS + number, network="mainnet")
+    return signed_body(Order((order_wire(instrument, spec),)), sandbox_signer(keys.agent_private_key), stamp)
+
+
 def takers(run: RunConfig) -> object:
     """One crossing order of 1,000 USD: when it is answered, at what price it fills, and the fee."""
     client = Client(sim_of(run))
-    keys = client.gateway.accounts[0]
-    client.subscribe(type="userFills", user=keys.address)
-    book = client.gateway.exchange.listings[BTC]
-    spec = OrderSpec(
-        side=Side.BID, px=Px(1_200_000), sz=Sz(1_000), tif="Ioc", reduce_only=False, cloid=None
-    )
-    action = Order((order_wire(book.instrument, spec),))
-    stamp = Stamp(client.now // NS_PER_MS, network="mainnet")
-    client.post("/exchange", signed_body(action, sandbox_signer(keys.agent_private_key), stamp))
+    client.subscribe(type="userFills", user=client.gateway.accounts[0].address)
+    client.post("/exchange", crossing(client))
     client.wait(2)
     return client.heard
 
@@ -155,11 +163,13 @@ def rules(run: RunConfig) -> object:
     """Requests beyond the venue's limits: many orders, and a dead man's switch that fires and is set again."""
     assert isinstance(run.env, SimEnv)
     venue, _ = still_venue(SimConfig.model_validate(run.env.sim.model_dump(exclude={"connect"})))
-    told: list[object] = []
-    for px in ("99000", "98990", "98980"):
-        told.append(venue.act(0, {"type": "order", "orders": [order("B", px, "0.01")], "grouping": "na"}))
+
+    def place(px: str) -> object:
+        return venue.act(0, {"type": "order", "orders": [order("B", px, "0.01")], "grouping": "na"})
+
+    told = [place(px) for px in ("99000", "98990", "98980")]
     venue.block(3_000)
-    told.append(venue.act(0, {"type": "order", "orders": [order("B", "98970", "0.01")], "grouping": "na"}))
+    told.append(place("98970"))
     for _ in range(2):
         told.append(venue.act(1, {"type": "scheduleCancel", "time": venue.now + 6_000}))
         venue.block(7_000)
@@ -187,8 +197,10 @@ def wire(run: RunConfig) -> object:
     client = Client(sim_of(run))
     session = Session(session_of(run, client.gateway))
     ready(session, client)
-    places = [PlaceOrder(cloid=Cloid(n), coin=BTC, side=Side.BID, px=Px(1_000_000), sz=Sz(100)) for n in (1, 2, 3)]
-    return session.submit([*places, CancelOrder(cloid=Cloid(9), coin=BTC)], client.now).frames
+    places = [
+        PlaceOrder(cloid=make_cloid(1, n), coin=BTC, side=Side.BID, px=Px(1_000_000), sz=Sz(100)) for n in (1, 2, 3)
+    ]
+    return session.submit([*places, CancelOrder(cloid=make_cloid(1, 9), coin=BTC)], client.now).frames
 
 
 def silence(run: RunConfig) -> object:
@@ -205,11 +217,35 @@ def silence(run: RunConfig) -> object:
     return noted
 
 
+def queue(run: RunConfig) -> object:
+    """Our bid behind 5 coins of a recording: 3 join behind it, 2 leave, 4 are sold; then the recording falls silent."""
+    gateway = build_world(sim_of(run), 1)
+    market = gateway.exchange.listings[BTC].market
+    start = gateway.start // NS_PER_MS
+    market.step(Ms(start))
+    market.place(Oid(1), 0, Side.BID, Px(QUEUE_USD * USD), Sz(100_000), "Alo")
+    return [(ms, market.step(Ms(start + ms)), market.bids(2)) for ms in range(0, 3_000, 100)]
+
+
+def write_tape(path: Path, first_usd: int = QUEUE_USD) -> str:
+    """A recording for `queue`: three books and a trade, then three silent seconds. Returns: its path."""
+    rows: list[bytes] = []
+
+    def row(at: int, channel: str, content: object) -> None:
+        rows.append(json.dumps({"recv_ms": TAPE_MS + at + 300.0, "channel": channel, "data": content}).encode())
+
+    for at, size in ((0, "5.00001"), (100, "8.00001"), (200, "6.00001"), (3_200, "6.00001"), (8_000, "6.00001")):
+        bids = [{"px": str(first_usd), "sz": size, "n": 1}, {"px": str(first_usd - 10), "sz": "9", "n": 1}]
+        asks = [{"px": str(first_usd + 10), "sz": "5", "n": 1}, {"px": str(first_usd + 20), "sz": "9", "n": 1}]
+        row(at, "l2Book", {"coin": "BTC", "time": TAPE_MS + at, "levels": [bids, asks]})
+    sold = {"coin": "BTC", "side": "A", "px": str(first_usd), "sz": "4.5", "time": TAPE_MS + 300, "tid": 1}
+    row(300, "trades", [sold])
+    path.write_bytes(b"\n".join(rows) + b"\n")
+    return str(path)
+
+
 def traders(config: TraderConfig) -> object:
-    """Twenty seconds of a synthetic market: its trades and its touch."""
+    """A minute of a synthetic market: its trades and its touch."""
     instrument = Instrument(coin=BTC, asset=0, sz_decimals=5, max_leverage=40)
     market = SyntheticMarket(instrument, config, Random(3))
-    seen: list[object] = []
-    for now in range(0, 20_000, 80):
-        seen.append((market.step(Ms(now)), market.bids(1), market.asks(1)))
-    return seen
+    return [(market.step(Ms(now)), market.bids(1), market.asks(1)) for now in range(0, 60_000, 80)]
