@@ -72,13 +72,19 @@ class CoinLedger:
             self.adverse += done.signed_sz * (mid_px - done.mid_px)
             self.settled_notional += done.signed_sz * mid_px
 
+    @property
+    def total(self) -> int:
+        """PnL at the current mark, micro-USD."""
+        held = self.position_sz * self.mark_px - self.start_sz * self.start_mark_px
+        return self.cash + held + self.fees + self.funding
+
     def pnl(self) -> PnlView:
         """The split at the current mark. Raises: nothing; a sum that does not match the cash account asserts."""
         mark = self.mark_px
         adverse = self.adverse + sum(fill.signed_sz * (mark - fill.mid_px) for fill in self._open)
         settled_sz = self.position_sz - self.start_sz - sum(fill.signed_sz for fill in self._open)
         inventory = settled_sz * mark - self.settled_notional + self.start_sz * (mark - self.start_mark_px)
-        total = self.cash + self.position_sz * mark - self.start_sz * self.start_mark_px + self.fees + self.funding
+        total = self.total
         assert total == self.spread + adverse + inventory + self.fees + self.funding, "PnL terms do not sum"
         return PnlView(
             total=MicroUsd(total),
@@ -157,6 +163,11 @@ class Ledger:
             fees=MicroUsd(sum(part.fees for part in parts)),
             funding=MicroUsd(sum(part.funding for part in parts)),
         )
+
+    @property
+    def pnl_total(self) -> MicroUsd:
+        """The account's PnL without its split: what a limit on losses needs at every event."""
+        return MicroUsd(sum(ledger.total for ledger in self.coins.values()))
 
     @property
     def fill_count(self) -> int:

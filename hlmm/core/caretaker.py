@@ -22,8 +22,9 @@ def care(state: EngineState) -> list[AnyCommand]:
         return []
     commands: list[AnyCommand] = []
     for order in state.orders.working():
-        commands += _care_for(state, order)
-    connected = "connection" not in state.gate.missing
+        if order.status is not Status.OPEN:
+            commands += _care_for(state, order)
+    connected = state.gate.is_connected
     if connected and _due(state, state.sync_ts, state.config.timing.sync_s):
         state.sync_ts = state.ts
         commands += [ReadOpenOrders(), ReadAccount()]
@@ -43,7 +44,7 @@ def _due(state: EngineState, last: Ns, every_s: float) -> bool:
 def _care_for(state: EngineState, order: Order) -> list[AnyCommand]:
     """Ask about an order whose state has waited too long for evidence; send a lost cancel again."""
     wait_s = state.config.timing.query_after_s
-    if order.status is Status.OPEN or not _due(state, max(order.asked_ts, order.changed_ts, order.sent_ts), wait_s):
+    if not _due(state, max(order.asked_ts, order.changed_ts, order.sent_ts), wait_s):
         return []
     order.asked_ts = state.ts
     commands: list[AnyCommand] = [QueryOrder(cloid=order.cloid, coin=order.coin)]

@@ -49,7 +49,8 @@ class Status(enum.Enum):
     REJECTED = "rejected"
 
 
-FINAL: Final = frozenset({Status.FILLED, Status.CANCELED, Status.REJECTED})
+FINAL: Final = (Status.FILLED, Status.CANCELED, Status.REJECTED)
+"""A tuple: membership is by identity, without the hash of an enum, on every order of every event."""
 
 
 class Evidence(enum.Enum):

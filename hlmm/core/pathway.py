@@ -37,7 +37,7 @@ def judge(state: EngineState) -> Finding:
         return Finding(Verdict.PULL, "starting", "the account has not been read yet")
     return judge_account(
         AccountFacts(
-            pnl_usd=ledger.pnl().total / MICRO,
+            pnl_usd=ledger.pnl_total / MICRO,
             account_value_usd=ledger.account_value / MICRO,
             peak_value_usd=ledger.peak_value / MICRO,
             margin_used_usd=ledger.margin_used / MICRO,
@@ -61,9 +61,7 @@ def decide_coin(state: EngineState, coin: CoinState, account: Finding) -> list[A
     quotes: tuple[Quote, ...] = ()
     if finding.verdict < Verdict.PULL:
         wish = _wish(state, coin, instrument)
-        assert coin.book.bid is not None
-        assert coin.book.ask is not None
-        quotes = quantize(wish.levels, instrument, coin.book.bid.px, coin.book.ask.px)
+        quotes = _grid(coin, wish, instrument)
     position = state.ledger.position(coin.coin)
     stake = Stake(
         position=position,
@@ -116,6 +114,17 @@ def _wish(state: EngineState, coin: CoinState, instrument: Instrument) -> Wish:
             funding_hourly=coin.book.funding_hourly,
         )
     )
+
+
+def _grid(coin: CoinState, wish: Wish, instrument: Instrument) -> tuple[Quote, ...]:
+    """The wish on the venue's grid; the last result again while wish and touch are the same."""
+    bid, ask = coin.book.bid, coin.book.ask
+    assert bid is not None
+    assert ask is not None
+    source = (wish, instrument, bid.px, ask.px)
+    if source != coin.gridded_from:
+        coin.gridded_from, coin.gridded = source, quantize(wish.levels, instrument, bid.px, ask.px)
+    return coin.gridded
 
 
 def _terms(state: EngineState, coin: CoinState, wish: Wish, position: Sz) -> Terms:

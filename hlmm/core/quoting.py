@@ -88,13 +88,28 @@ class Quoter:
             cost_bps=0.0,
         )
         self.gamma_per_usd = gamma_from_target(config.spread.target_inventory_usd, reference)
+        self._made_of: tuple[float, ...] = ()
+        self._made = Wish()
 
     def wish(self, circumstances: Circumstances) -> Wish:
-        """The ladder wanted now.
+        """The ladder wanted now; the last one again while nothing it was made of has changed.
 
         Args: circumstances, what the quoter cannot estimate itself.
         Returns: a wish; without levels when an input is missing, the problem has no answer, or nothing pays.
         """
+        made_of = (
+            self.estimators.revision,
+            self.estimators.is_stale(circumstances.ts),
+            circumstances.inventory_usd,
+            circumstances.maker_bps,
+            circumstances.tick_bps,
+            circumstances.funding_hourly,
+        )
+        if made_of != self._made_of:
+            self._made_of, self._made = made_of, self._make(circumstances)
+        return self._made
+
+    def _make(self, circumstances: Circumstances) -> Wish:
         estimate = self.estimators.read(circumstances.ts)
         if estimate.fair is None:
             return Wish(reason="no_fair_value", text="no two-sided quote has been seen yet")

@@ -16,6 +16,7 @@ from hlmm.types import NS_PER_S, Coin, Ns, Px, Side
 if TYPE_CHECKING:
     from hlmm.core.commands import Alarm, Decision
     from hlmm.core.events import OrderFilled
+    from hlmm.core.quantize import Quote
     from hlmm.core.settings import CoinConfig, EngineConfig
     from hlmm.types import Instrument, Ms, Oid, Sz
 
@@ -36,6 +37,8 @@ class CoinState:
         self.burst: deque[tuple[Ns, Side]] = deque()
         self.decision: Decision | None = None
         self.wish = Wish(reason="starting", text="waiting for the venue")
+        self.gridded_from: tuple[Wish, Instrument, Px, Px] | None = None
+        self.gridded: tuple[Quote, ...] = ()
         self.reason = "starting"
         self.is_two_sided = False
         self.first_two_sided_ts: Ns | None = None
@@ -87,6 +90,11 @@ class Gate:
         """Forget what may have changed while nobody listened."""
         for need in ("connection", "account", "open_orders"):
             self._have[need] = False
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether the feed is connected."""
+        return self._have["connection"]
 
     @property
     def missing(self) -> tuple[str, ...]:

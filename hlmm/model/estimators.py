@@ -42,7 +42,7 @@ class CoinEstimators:
 
     __slots__ = (
         "_blank", "_depth", "_fair", "_flow", "_gap_ms", "_latency", "_live_ms", "_markout", "_quote_ns", "_quotes",
-        "_stale_s", "_sweeps", "_trade_ns", "_venue_ms", "_volatility", "gaps", "rejected", "unmatched",
+        "_stale_s", "_sweeps", "_trade_ns", "_venue_ms", "_volatility", "gaps", "rejected", "revision", "unmatched",
     )  # fmt: skip
 
     def __init__(self, prior: MarketPriors, config: StochasticConfig) -> None:
@@ -62,6 +62,8 @@ class CoinEstimators:
         self._venue_ms = -1
         self._quote_ns = self._trade_ns = -1
         self.rejected = 0
+        self.revision = 0
+        """Grows with everything taken in: `read` at equal revisions differs in ages alone, until `is_stale` turns."""
         self.unmatched = 0
         self.gaps = 0
         self._blank = self._estimate(math.inf, math.inf)
@@ -72,6 +74,7 @@ class CoinEstimators:
         Args: ts_ns, our receive time; venue_ms, block time; prices USD; sizes base.
         Raises: nothing. A crossed, one-sided, non-finite or older quote is counted in `rejected` and ignored.
         """
+        self.revision += 1
         if not (0 < bid < ask < math.inf and 0 <= bid_sz < math.inf and 0 <= ask_sz < math.inf):
             self.rejected += 1
             return
@@ -106,6 +109,7 @@ class CoinEstimators:
         Args: venue_ms, block time; prices USD best first; sizes base, as long as their prices.
         Raises: nothing. An empty, crossed, ragged or non-finite book is counted in `rejected` and ignored.
         """
+        self.revision += 1
         whole = bids and asks and len(bids) == len(bid_sizes) and len(asks) == len(ask_sizes)
         if not whole or not 0 < bids[-1] <= bids[0] < asks[0] <= asks[-1] < math.inf:
             self.rejected += 1
@@ -125,6 +129,7 @@ class CoinEstimators:
         Raises: nothing. Non-finite or older prints are counted in `rejected`, prints without an earlier quote in
             `unmatched`.
         """
+        self.revision += 1
         if not (0 < px < math.inf and 0 < sz < math.inf) or aggressor * aggressor != 1:
             self.rejected += 1
             return
@@ -145,6 +150,7 @@ class CoinEstimators:
 
     def on_lag(self, lag_s: float) -> None:
         """Take one measured latency (feed age, or order round trip). Args: lag_s, s; negative or NaN is rejected."""
+        self.revision += 1
         if 0 <= lag_s < math.inf:
             self._latency.add(lag_s)
         else:
@@ -156,9 +162,13 @@ class CoinEstimators:
         Without a quote for `stale_max_s`, the priors are returned, and the last fair value with its age.
         """
         quote_age = self._age_s(ts_ns, self._quote_ns)
-        if quote_age > self._stale_s:
+        if self.is_stale(ts_ns):
             return self._stale(quote_age)
         return self._estimate(quote_age, self._age_s(ts_ns, self._trade_ns))
+
+    def is_stale(self, ts_ns: int) -> bool:
+        """Whether no quote has come for `stale_max_s`. Args: ts_ns, our clock. Raises: nothing."""
+        return self._age_s(ts_ns, self._quote_ns) > self._stale_s
 
     def _estimate(self, quote_age: float, trade_age: float) -> MarketEstimate:
         now_s = self._live_ms / MS_PER_S
