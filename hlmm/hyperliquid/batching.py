@@ -1,4 +1,4 @@
-"""Owns how commands become actions: cancels, then modifies, then places, each kind in one action of <= 200 items."""
+"""Owns how commands become actions: cancels, then modifies, then places, each kind in one action up to a limit."""
 
 from __future__ import annotations
 
@@ -18,7 +18,6 @@ from hlmm.hyperliquid.actions import (
     order_of_texts,
 )
 from hlmm.hyperliquid.inflight import ActionPurpose, Cancels, Modifies, Places
-from hlmm.hyperliquid.limits import ITEMS_PER_ACTION
 from hlmm.hyperliquid.universe import Universe
 from hlmm.types import Coin
 
@@ -91,15 +90,18 @@ def purposes(grouped: Grouped) -> list[ActionPurpose]:
     return [purpose for purpose in every if purpose.orders]
 
 
-def batches(grouped: Grouped, universe: Universe, *, fast_cancels: bool) -> Iterator[Batch]:
-    """The actions to send, in order. Args: grouped, known coins; fast_cancels sets the `f` flag. Raises: nothing."""
+def batches(grouped: Grouped, universe: Universe, *, fast_cancels: bool, items_max: int) -> Iterator[Batch]:
+    """The actions to send, in order.
+
+    Args: grouped, known coins; fast_cancels sets the `f` flag; items_max of one action, 1 to 200. Raises: nothing.
+    """
     fast = True if fast_cancels else msgspec.UNSET
-    for cancels in _chunks(grouped.cancels):
+    for cancels in _chunks(grouped.cancels, items_max):
         yield Batch(CancelByCloid(tuple([_cancel(item, universe) for item in cancels]), fast), Cancels(cancels))
-    for modifies in _chunks(grouped.modifies):
+    for modifies in _chunks(grouped.modifies, items_max):
         changes = tuple([ModifyWire(item.cloid, _order(item.place, universe)) for item in modifies])
         yield Batch(BatchModify(changes), Modifies(modifies))
-    for places in _chunks(grouped.places):
+    for places in _chunks(grouped.places, items_max):
         yield Batch(place_action(places, universe), Places(places))
 
 
@@ -117,6 +119,6 @@ def _order(place: PlaceOrder, universe: Universe) -> OrderWire:
     return order_of_texts(grid.instrument.asset, grid.px_text[place.px], grid.sz_text[place.sz], place)
 
 
-def _chunks(items: list[ItemT]) -> Iterator[tuple[ItemT, ...]]:
-    for start in range(0, len(items), ITEMS_PER_ACTION):
-        yield tuple(items[start : start + ITEMS_PER_ACTION])
+def _chunks(items: list[ItemT], items_max: int) -> Iterator[tuple[ItemT, ...]]:
+    for start in range(0, len(items), items_max):
+        yield tuple(items[start : start + items_max])

@@ -35,7 +35,11 @@ FULL: Final = "too many pending post requests"
 
 
 class SessionProfile(msgspec.Struct, frozen=True, kw_only=True):
-    """Whose session it is and its limits. `action_lifetime_ms`: orders expire that long after signing; None never."""
+    """Whose session it is and its limits.
+
+    `batch_max`: orders or cancels in one action, 1 to 200. `action_lifetime_ms`: orders expire that long after signing;
+    None never.
+    """
 
     account: Address
     signer: Signer
@@ -48,6 +52,7 @@ class SessionProfile(msgspec.Struct, frozen=True, kw_only=True):
     opening_timeout_s: float = 15.0
     action_lifetime_ms: int | None = None
     fast_cancels: bool = False
+    batch_max: int = limits.ITEMS_PER_ACTION
 
 
 class Link(enum.Enum):
@@ -144,7 +149,8 @@ class Session:
             known, unknown = batching.split(grouped, self._universe)
             for purpose in batching.purposes(unknown):
                 self._deferred.append(inflight.unsent(purpose, ts, "coin not listed by the venue"))
-            for batch in batching.batches(known, self._universe, fast_cancels=self._profile.fast_cancels):
+            fast, most = self._profile.fast_cancels, self._profile.batch_max
+            for batch in batching.batches(known, self._universe, fast_cancels=fast, items_max=most):
                 self._act(batch, ts, out)
         for command in commands:
             self._read(command, ts, out)

@@ -65,7 +65,13 @@ class Backtest:
             order.config_hash,
         )
         self._journal = Journal(self.run.journal, self._header(gateway.start))
-        signing = profile(self._account, sandbox_signer(keys.agent_private_key), order.shell.connection, coins)
+        signing = profile(
+            self._account,
+            sandbox_signer(keys.agent_private_key),
+            order.shell.connection,
+            coins,
+            batch_max=order.engine.budget.batch_max,
+        )
         self._virtual = VirtualRun(
             VirtualParts(
                 engine=Engine(order.engine, RUN_TAG),

@@ -149,7 +149,9 @@ class _Trading:
         self._journal = Journal(run.journal, header)
         self._floor = NonceFloor(state, access.venue_name, access.signer.address, self._clock.now_ms())
         self._engine = Engine(order.engine, run.run_tag)
-        self._session = Session(session_profile(access, order.shell.connection, self._coins), self._floor.start)
+        batch_max = order.engine.budget.batch_max
+        signing = session_profile(access, order.shell.connection, self._coins, batch_max=batch_max)
+        self._session = Session(signing, self._floor.start)
         self._state = state
 
     async def run(self, latch: HaltLatch) -> RunSummary:

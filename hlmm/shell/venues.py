@@ -115,14 +115,21 @@ def open_access(env: SimEnv | PaperEnv | TestnetEnv | ProdEnv, coins: tuple[Coin
             assert_never(env)
 
 
-def session_profile(access: Access, connection: ConnectionConfig, coins: tuple[Coin, ...]) -> SessionProfile:
-    """The session's side of an access. Args: connection, its time limits; coins, what is traded."""
-    plain = profile(access.account, access.signer, connection, coins)
+def session_profile(
+    access: Access, connection: ConnectionConfig, coins: tuple[Coin, ...], *, batch_max: int
+) -> SessionProfile:
+    """The session's side of an access. Args: as `profile`."""
+    plain = profile(access.account, access.signer, connection, coins, batch_max=batch_max)
     return msgspec.structs.replace(plain, network=access.network, vault=access.vault)
 
 
-def profile(account: Address, signer: Signer, connection: ConnectionConfig, coins: tuple[Coin, ...]) -> SessionProfile:
-    """A session of an account of mainnet's kind (a simulator accepts it). Args: connection, its time limits."""
+def profile(
+    account: Address, signer: Signer, connection: ConnectionConfig, coins: tuple[Coin, ...], *, batch_max: int
+) -> SessionProfile:
+    """A session of an account of mainnet's kind (a simulator accepts it).
+
+    Args: connection, its time limits; coins, what is traded; batch_max, orders in one action.
+    """
     return SessionProfile(
         account=account,
         signer=signer,
@@ -134,6 +141,7 @@ def profile(account: Address, signer: Signer, connection: ConnectionConfig, coin
         opening_timeout_s=connection.opening_timeout_s,
         action_lifetime_ms=connection.action_lifetime_ms or None,
         fast_cancels=connection.cancel_priority == "fast",
+        batch_max=batch_max,
     )
 
 

@@ -177,6 +177,17 @@ def test_big_batches_are_split() -> None:
     assert sizes == [ITEMS_PER_ACTION, ITEMS_PER_ACTION, 50]
 
 
+def test_a_run_may_want_smaller_actions() -> None:
+    """Orders go in actions of at most `batch_max`, in their order and none left out."""
+    client = session(batch_max=2)
+    open_session(client)
+    frames = client.submit([place(number) for number in range(5)], START).frames
+    batches = [sent(frame)["request"]["payload"]["action"]["orders"] for frame in frames]
+    assert [[order["c"] for order in batch] for batch in batches] == [
+        [to_cloid(0), to_cloid(1)], [to_cloid(2), to_cloid(3)], [to_cloid(4)],
+    ]  # fmt: skip
+
+
 def test_without_a_socket_requests_go_by_http() -> None:
     """While disconnected the same bodies come as HTTP requests, and their answers map alike."""
     client = opened()

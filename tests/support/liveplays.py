@@ -183,7 +183,7 @@ def _live_parts(run: RunConfig, folder: Path, log: list[object], *, deaf: bool) 
         started_ns=Ns(0),
     )  # fmt: skip
     journal = _Journal(folder / "journal.bin", header, log)
-    session = Session(profile(ACCOUNT, SecretKeySigner(KEY), run.run.connection, BTC))
+    session = Session(profile(ACCOUNT, SecretKeySigner(KEY), run.run.connection, BTC, batch_max=run.budget.batch_max))
     return LiveParts(
         node=Node(Engine(engine, 1), session, journal, _ignore),
         journal=journal,
@@ -392,7 +392,7 @@ def door(run: RunConfig, pause_s: float = 0.0) -> object:
         try:
             with open_access(run.env, BTC) as access:
                 environment = Path("environment").read_text().count("AWS_PROFILE")
-                session = session_profile(access, run.run.connection, BTC)
+                session = session_profile(access, run.run.connection, BTC, batch_max=run.budget.batch_max)
                 with access.venue.sync(1.0) as rest, contextlib.suppress(RestFailedError):
                     rest.post("/info", b"{}")
                 with contextlib.suppress(SocketClosedError):

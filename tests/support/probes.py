@@ -9,7 +9,7 @@ from hlmm.config.run_config import RunConfig
 from hlmm.shell.env import SimEnv, SimVenue
 from hlmm.shell.settings import RunConfig as ShellConfig
 from hlmm.sim.config import SyntheticMarketConfig
-from tests.support import stories
+from tests.support import stories, ventures
 from tests.support.engines import engine_config
 from tests.support.tiny_venue import CONFIG as FLATTEN
 
@@ -124,7 +124,7 @@ ENGINE: Final[Mapping[str, Probe]] = {
     "budget.reserve_requests": Probe(500, stories.scarce),
     "budget.scarce_requests": Probe(1, stories.scarce),
     "budget.band_scarce_max": Probe(1.0, stories.scarce),
-    "budget.batch_max": Probe(1, stories.market),
+    "budget.batch_max": Probe(2, ventures.wire),
     "timing.sync_s": Probe(3.0, stories.quiet),
     "timing.budget_read_s": Probe(20.0, stories.quiet),
     "timing.query_after_s": Probe(3.0, stories.lost),

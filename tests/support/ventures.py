@@ -48,7 +48,8 @@ def session_of(run: RunConfig, gateway: Gateway) -> SessionProfile:
     """A session on the first account."""
     keys = gateway.accounts[0]
     coins = tuple(Coin(asset.coin) for asset in run.assets.values())
-    return profile(Address(keys.address), sandbox_signer(keys.agent_private_key), run.run.connection, coins)
+    signer, batch_max = sandbox_signer(keys.agent_private_key), run.budget.batch_max
+    return profile(Address(keys.address), signer, run.run.connection, coins, batch_max=batch_max)
 
 
 def session(run: RunConfig) -> object:
