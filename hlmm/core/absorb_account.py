@@ -37,9 +37,20 @@ def absorb_account(state: EngineState, event: AccountFact) -> None:
         case MetaRead():
             _meta(state, event)
         case RoleRead():
-            state.gate.confirm("signer")
+            _role(state, event)
         case _:
             assert_never(event)
+
+
+def _role(state: EngineState, event: RoleRead) -> None:
+    """Only a signer that the venue maps to an account may trade."""
+    state.is_signer_refused = not event.account
+    if event.account:
+        state.gate.confirm("signer")
+        return
+    state.gate.doubt("signer")
+    text = f"the venue does not let {event.signer} act for this account: approve the agent key, then start again"
+    state.alarms.append(Alarm(code="signer_unknown", text=text))
 
 
 def _meta(state: EngineState, event: MetaRead) -> None:
@@ -83,6 +94,9 @@ def _filled(state: EngineState, event: OrderFilled) -> None:
 def _count(state: EngineState, event: OrderFilled, ledger: CoinLedger) -> None:
     """Book the fill in the ledger, the budget and the burst window."""
     coin = state.coins.get(event.coin)
+    if ledger.mark_px == FLAT_MARK:
+        # Nothing has marked this coin yet: the stand-in would book the whole notional as a loss.
+        ledger.mark_px = event.px
     due_ts = Ns(state.ts + int(state.config.timing.markout_s * NS_PER_S))
     ledger.fill(event, None if coin is None else coin.book.mid_before(event.venue_ts), due_ts)
     state.recent_fills.append((event.venue_ts, event.coin, Sz(event.side * event.sz)))
@@ -98,7 +112,8 @@ def _account(state: EngineState, event: AccountRead) -> None:
     if ledger.snapshot_ms is None:
         ledger.begin(event.venue_ts, event.account_value)
         for coin in dict.fromkeys([*state.coins, *held]):
-            ledger.open_coin(coin, held.get(coin), FLAT_MARK, event.venue_ts)
+            known = state.coins[coin].book.mark_px if coin in state.coins else None
+            ledger.open_coin(coin, held.get(coin), known or FLAT_MARK, event.venue_ts)
         early, state.early_fills = list(state.early_fills), type(state.early_fills)(maxlen=state.early_fills.maxlen)
         for fill in early:
             _filled(state, fill)
@@ -106,27 +121,50 @@ def _account(state: EngineState, event: AccountRead) -> None:
         if coin in ledger.coins:
             ledger.coins[coin].mark_px = holding.mark_px
     ledger.value(event.account_value, event.margin_used, event.withdrawable)
-    _check_positions(state, event)
+    agrees = _check_positions(state, event)
+    if not agrees and state.gate.lacks("account"):
+        state.lose_sync("positions differ since the connection was lost")
+    state.resync.saw_account(event.asked_ts, agrees=agrees)
+    state.account_asked = event.asked_ts
     state.gate.confirm("account")
     if state.confirm_ts is not None and event.asked_ts >= state.confirm_ts:
         state.confirmed_account = True
 
 
-def _check_positions(state: EngineState, event: AccountRead) -> None:
-    """Compare our positions, as of the read's block, with the venue's. Disagreement that lasts is drift."""
+def _check_positions(state: EngineState, event: AccountRead) -> bool:
+    """Compare our positions, as of the read's block, with the venue's. Disagreement that lasts is drift.
+
+    Returns: whether every position agrees.
+    """
     held = {holding.coin: holding.sz for holding in event.holdings}
     later: dict[Coin, int] = {}
     for venue_ts, coin, signed in state.recent_fills:
         if venue_ts > event.venue_ts:
             later[coin] = later.get(coin, 0) + signed
-    drifted = False
+    agrees = True
     for coin, ledger in state.ledger.coins.items():
-        agrees = ledger.position_sz - later.get(coin, 0) == held.get(coin, 0)
-        ledger.drift_reads = 0 if agrees else ledger.drift_reads + 1
-        if ledger.drift_reads >= state.config.risk.position_drift_reads:
-            drifted = True
-            text = f"{coin}: we count {ledger.position_sz}, the venue {held.get(coin, 0)} (size units)"
-            state.alarms.append(Alarm(code="position_drift", text=text))
-            state.lose_sync(f"position drift on {coin}")
-    if state.out_of_sync and not drifted and state.resync_after is not None and event.asked_ts >= state.resync_after:
-        state.out_of_sync = ""
+        gap = held.get(coin, 0) - (ledger.position_sz - later.get(coin, 0))
+        agrees = agrees and gap == 0
+        _judge_gap(state, coin, ledger, gap)
+    if agrees:
+        state.agreed_ms = event.venue_ts
+    return agrees
+
+
+def _judge_gap(state: EngineState, coin: Coin, ledger: CoinLedger, gap: int) -> None:
+    """Alarm when positions differ for several reads; take the venue's when re-read fills do not explain it."""
+    reads = state.config.risk.position_drift_reads
+    ledger.same_gap_reads = ledger.same_gap_reads + 1 if gap and gap == ledger.gap else 0
+    ledger.gap = gap
+    ledger.drift_reads = ledger.drift_reads + 1 if gap else 0
+    if ledger.drift_reads < reads:
+        return
+    if state.resync.asks > 1 and ledger.same_gap_reads >= 2 * reads:
+        ledger.adopt(Sz(gap))
+        ledger.gap = ledger.drift_reads = ledger.same_gap_reads = 0
+        text = f"{coin}: the venue's position is {gap:+} (size units) from ours and no fill explains it: took it over"
+        state.alarms.append(Alarm(code="position_adopted", text=text))
+        return
+    text = f"{coin}: we count {ledger.position_sz}, the venue {gap:+} (size units)"
+    state.alarms.append(Alarm(code="position_drift", text=text))
+    state.lose_sync(f"position drift on {coin}")

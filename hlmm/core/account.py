@@ -51,6 +51,8 @@ class CoinLedger:
         self.volume = 0
         self.fill_count = 0
         self.drift_reads = 0
+        self.gap = 0
+        self.same_gap_reads = 0
         self._open: deque[Open] = deque()
 
     def fill(self, event: OrderFilled, mid_px: Px | None, due_ts: Ns) -> None:
@@ -64,6 +66,12 @@ class CoinLedger:
         self.volume += event.sz * event.px
         self.fill_count += 1
         self._open.append(Open(signed, mid, due_ts))
+
+    def adopt(self, gap: Sz) -> None:
+        """Take over a difference of position that no fill explains, at the mark: it makes no PnL by itself."""
+        self.position_sz = Sz(self.position_sz + gap)
+        self.cash -= gap * self.mark_px
+        self.settled_notional += gap * self.mark_px
 
     def mature(self, ts: Ns, mid_px: Px) -> None:
         """Settle the markout of every fill whose horizon has passed at today's mid."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from hlmm.core.commands import CancelOrder, QueryOrder, ReadAccount, ReadBudget, ReadFills, ReadOpenOrders
+from hlmm.core.commands import CancelOrder, QueryOrder, ReadAccount, ReadBudget, ReadFills, ReadOpenOrders, Resubscribe
 from hlmm.core.orders import Evidence, Order, Status
 from hlmm.types import NS_PER_MS, NS_PER_S, Ns
 
@@ -15,15 +15,15 @@ if TYPE_CHECKING:
 FILLS_OVERLAP_MS: Final = 5000
 """How far before the doubtful order fills are read again; duplicates are known by tid."""
 
+QUIET_SYNCS: Final = 2
+"""Sync intervals (beyond the feed's own limit) without a book, after which the connection is taken for dead."""
+
 
 def care(state: EngineState) -> list[AnyCommand]:
     """Every question due now. Args: state after absorbing the event. Returns: reads, queries and repeated cancels."""
     if state.is_done:
         return []
-    commands: list[AnyCommand] = []
-    for order in state.orders.working():
-        if order.status is not Status.OPEN:
-            commands += _care_for(state, order)
+    commands = _care_for_orders(state)
     connected = state.gate.is_connected
     if connected and _due(state, state.sync_ts, state.config.timing.sync_s):
         state.sync_ts = state.ts
@@ -31,10 +31,21 @@ def care(state: EngineState) -> list[AnyCommand]:
     if connected and _due(state, state.budget_ts, state.config.timing.budget_read_s):
         state.budget_ts = state.ts
         commands.append(ReadBudget())
-    if state.out_of_sync and state.resync_after is None:
-        state.resync_after = state.ts
-        commands += [*_read_fills(state, state.ts), ReadOpenOrders(), ReadAccount()]
-    return commands + _prove_stop(state)
+    if state.resync.is_due(state.ts, state.config.timing.query_after_s):
+        commands += [*_read_missed_fills(state), ReadOpenOrders(), ReadAccount()]
+    elif connected and state.is_refetch_due:
+        commands += _read_missed_fills(state)
+    return commands + _prove_stop(state) + _renew_feed(state)
+
+
+def _care_for_orders(state: EngineState) -> list[AnyCommand]:
+    commands: list[AnyCommand] = []
+    for order in state.orders.working():
+        if order.status is not Status.OPEN:
+            commands += _care_for(state, order)
+        elif order.coin not in state.coins:
+            commands += _cancel_unmanaged(state, order)
+    return commands
 
 
 def _due(state: EngineState, last: Ns, every_s: float) -> bool:
@@ -57,6 +68,44 @@ def _care_for(state: EngineState, order: Order) -> list[AnyCommand]:
     return commands
 
 
+def _cancel_unmanaged(state: EngineState, order: Order) -> list[AnyCommand]:
+    """Cancel an order that no coin of this run will ever decide about: an earlier run of ours had other coins."""
+    if not _due(state, order.refused_ts, state.config.timing.query_after_s):
+        return []
+    state.orders.apply(order, Evidence.CANCEL_SENT, state.ts)
+    state.budget.spend(1)
+    return [CancelOrder(cloid=order.cloid, coin=order.coin)]
+
+
+def _read_missed_fills(state: EngineState) -> list[AnyCommand]:
+    """Read every fill since the last block at which our positions and the venue's agreed."""
+    state.is_refetch_due = False
+    snapshot_ms = state.ledger.snapshot_ms
+    if snapshot_ms is None:
+        return []
+    state.fills_ts = state.ts
+    agreed_ms = snapshot_ms if state.agreed_ms is None else state.agreed_ms - FILLS_OVERLAP_MS
+    return [ReadFills(since_ms=max(snapshot_ms, agreed_ms))]
+
+
+def _renew_feed(state: EngineState) -> list[AnyCommand]:
+    """Ask for a new connection when this one brings no books, or never brought what only its opening asks for."""
+    if state.is_stopping or not state.gate.is_connected:
+        return []
+    timing = state.config.timing
+    coins = [coin for coin in state.coins.values() if coin.instrument is not None]
+    ages = [coin.config.limits.feed_age_max_s for coin in coins]
+    wait_s = QUIET_SYNCS * timing.sync_s + max(ages, default=0.0)
+    if not _due(state, state.connected_ts, wait_s):
+        return []
+    lost = state.gate.lacks("fees") or (state.gate.lacks("signer") and not state.is_signer_refused)
+    quiet = bool(coins) and all(_due(state, coin.book.top_ts or state.connected_ts, wait_s) for coin in coins)
+    if not (lost or quiet):
+        return []
+    state.connected_ts = state.ts
+    return [Resubscribe(why="no books arrive" if quiet else "fees or signer were never told")]
+
+
 def _read_fills(state: EngineState, since: Ns) -> list[AnyCommand]:
     """Read our fills again, at most once per query wait; the ledger's snapshot bounds how far back matters."""
     if state.ledger.snapshot_ms is None or not _due(state, state.fills_ts, state.config.timing.query_after_s):
@@ -73,9 +122,11 @@ def _prove_stop(state: EngineState) -> list[AnyCommand]:
         state.confirm_ts = None
         state.confirmed_orders = state.confirmed_account = False
         return []
-    waited = state.confirm_ts is None or _due(state, state.confirm_ts, state.config.timing.query_after_s)
-    if not waited or (state.confirmed_orders and state.confirmed_account):
+    if state.confirmed_orders and state.confirmed_account:
         return []
-    state.confirm_ts = state.ts
-    state.confirmed_orders = state.confirmed_account = False
+    if state.confirm_ts is None:
+        state.confirm_ts = state.ts
+    elif not _due(state, state.proof_ts, state.config.timing.query_after_s):
+        return []
+    state.proof_ts = state.ts
     return [ReadOpenOrders(), ReadAccount()]

@@ -130,8 +130,7 @@ class Engine:
         state = self._state
         match event:
             case FeedConnected():
-                state.gate.confirm("connection")
-                state.sync_ts = state.budget_ts = state.ts
+                state.connect()
             case FeedDisconnected():
                 disconnected(state, event.reason)
             case StopRequested():

@@ -12,7 +12,7 @@ from typing import Final
 
 import msgspec
 
-from hlmm.types import Cloid, Coin, Ns, Oid, Px, Side, Sz, Tif, to_cloid
+from hlmm.types import NS_PER_S, Cloid, Coin, Ns, Oid, Px, Side, Sz, Tif, to_cloid
 
 CLOID_BITS_TAG: Final = 48
 CLOID_BITS_SEQUENCE: Final = 48
@@ -91,6 +91,9 @@ TABLE: Final[dict[tuple[Status, Evidence], Status]] = {
     (S.OPEN, E.MATCHED): S.ENDING,
     (S.OPEN, E.LOST): S.OPEN,
     (S.OPEN, E.CANCEL_SENT): S.CANCELING,
+    (S.OPEN, E.CANCEL_ACKED): S.ENDING,
+    (S.OPEN, E.CANCEL_MISSING): S.UNKNOWN,
+    (S.OPEN, E.CANCEL_LOST): S.UNKNOWN,
     (S.OPEN, E.CANCEL_FAILED): S.OPEN,
     (S.OPEN, E.SAID_OPEN): S.OPEN,
     (S.OPEN, E.SAID_ENDED): S.ENDING,
@@ -178,6 +181,10 @@ class Order(msgspec.Struct, gc=False, kw_only=True):
     cancel_ts: Ns = Ns(0)
     asked_ts: Ns = Ns(0)
     absent_since: Ns | None = None
+    refused_ts: Ns = Ns(0)
+    """When a cancel of it last failed without reaching the order."""
+    is_missed: bool = False
+    """Whether it became UNKNOWN because the venue did not find it: most likely filled, the news on its way."""
 
     @property
     def resting_sz(self) -> Sz:
@@ -231,6 +238,16 @@ class OrderStore:
         """How many working orders have this status."""
         return sum(order.status is status for order in self._working.values())
 
+    def count_doubtful(self, now: Ns, grace_s: float) -> int:
+        """How many orders are of unknown outcome, those not counted whose fill may simply be on its way.
+
+        Args: grace_s, how long an order that a cancel or modify did not find is taken for filled, s.
+        """
+        return sum(
+            order.status is Status.UNKNOWN and not (order.is_missed and now - order.changed_ts < grace_s * NS_PER_S)
+            for order in self._working.values()
+        )
+
     def register(self, order: Order) -> None:
         """Know an order before it is sent, or adopt one found at the venue. Raises: nothing; a reused cloid asserts."""
         assert order.cloid not in self._working, order.cloid
@@ -248,6 +265,8 @@ class OrderStore:
             return False
         if after is not order.status:
             order.changed_ts = ts
+            order.absent_since = None
+            order.is_missed = evidence is Evidence.CANCEL_MISSING
         order.status = after
         if evidence is Evidence.CANCEL_SENT:
             order.cancel_ts = ts
@@ -272,6 +291,20 @@ class OrderStore:
         if order.status not in FINAL:
             order.ended_sz = Sz(max(filled_sz, order.filled_sz))
         return self.apply(order, Evidence.SAID_ENDED, ts)
+
+    def give_up(self, order: Order, ts: Ns) -> None:
+        """End an order with the fills that arrived: the venue said it ended, and reading fills again brought none."""
+        assert order.status is Status.ENDING, order.status
+        order.ended_sz = order.filled_sz
+        self.apply(order, Evidence.SAID_ENDED, ts)
+
+    def revive(self, order: Order, remaining_sz: Sz, ts: Ns) -> None:
+        """Bring back a finished order that the venue shows in its book: we were wrong, and it must be managed."""
+        assert order.status in FINAL, order.status
+        del self._final[order.cloid]
+        order.status, order.ended_sz, order.changed_ts = Status.OPEN, None, ts
+        order.filled_sz = Sz(max(0, order.sz - remaining_sz))
+        self.register(order)
 
     def _settle(self, order: Order) -> None:
         """Finish an ENDING order whose fills are all here; forget the oldest finished ones."""

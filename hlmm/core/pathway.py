@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from hlmm.core.commands import CancelOrder, Decision, ModifyOrder, PlaceOrder
-from hlmm.core.orders import Evidence, Order, Status
+from hlmm.core.orders import Evidence, Order
 from hlmm.core.quantize import Quote, quantize
 from hlmm.core.quoting import Circumstances, Wish
 from hlmm.core.reconcile import Band, Plan, Terms, reconcile
@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     from hlmm.core.state import CoinState, EngineState
     from hlmm.types import Instrument
 
+RACE_WAITS: Final = 2
+"""Query waits for which an order that a modify did not find is taken for filled: one to ask, one for the answer."""
+
 
 def judge(state: EngineState) -> Finding:
     """The account's verdict now."""
@@ -43,7 +46,7 @@ def judge(state: EngineState) -> Finding:
             margin_used_usd=ledger.margin_used / MICRO,
             portfolio_usd=sum(abs(coin.position_sz * coin.mark_px) for coin in ledger.coins.values()) / MICRO,
             rejects=state.count_rejects(),
-            unknown_orders=state.orders.count(Status.UNKNOWN),
+            unknown_orders=state.orders.count_doubtful(state.ts, RACE_WAITS * state.config.timing.query_after_s),
             out_of_sync=state.out_of_sync,
         ),
         state.config.risk,
@@ -136,6 +139,7 @@ def _terms(state: EngineState, coin: CoinState, wish: Wish, position: Sz) -> Ter
         position=position,
         requote_gap_ms=state.config.timing.requote_gap_ms,
         recancel_s=state.config.timing.query_after_s,
+        held=coin.held_sides,
     )
 
 

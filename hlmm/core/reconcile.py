@@ -36,6 +36,8 @@ class Terms(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     position: Sz
     requote_gap_ms: int
     recancel_s: float
+    held: tuple[Side, ...] = ()
+    """Sides whose quotes wait for a newer book: the venue just refused one as crossing."""
 
 
 class Plan(msgspec.Struct, frozen=True, gc=False):
@@ -61,6 +63,8 @@ def reconcile(allowed: Allowed, orders: tuple[Order, ...], terms: Terms) -> Plan
         return Plan(pulls=tuple(order for order in orders if _may_cancel(order, terms)))
     draft = _Draft(spend=terms.spendable)
     for side in (Side.BID, Side.ASK):
+        if side in terms.held and any(quote.side is side for quote in allowed.quotes):
+            continue
         draft.wall = _own_wall(side, orders, draft)
         _plan_side(draft, side, allowed, orders, terms)
     return Plan(tuple(draft.pulls), tuple(draft.moves), tuple(draft.adds))
@@ -109,6 +113,8 @@ def _plan_side(draft: _Draft, side: Side, allowed: Allowed, orders: tuple[Order,
                 draft.pulls.append(order)
         elif order.status is Status.OPEN:
             draft.move(order, missing.pop(0), terms)
+        elif order.status is Status.SENT:
+            missing.pop(0)  # it is moved there when its answer has come; a second order would only double it
     for quote in missing:
         if draft.affords(quote):
             draft.adds.append(quote)
@@ -155,7 +161,7 @@ def _own_wall(side: Side, orders: tuple[Order, ...], draft: _Draft) -> int:
 def _may_cancel(order: Order, terms: Terms) -> bool:
     """Whether a cancel is worth sending now: not already on its way, and not repeated within `recancel_s`."""
     if order.status in (Status.SENT, Status.OPEN):
-        return True
+        return terms.ts - order.refused_ts >= terms.recancel_s * NS_PER_S
     waited = terms.ts - order.cancel_ts >= terms.recancel_s * NS_PER_S
     return order.status in (Status.UNKNOWN, Status.CANCELING) and waited
 

@@ -149,7 +149,7 @@ def permit(
 
     Args: stake, what is held and what it is valued at.
     Returns: quotes whose worst case keeps |position| within the limit; none at PULL and HALT; at REDUCE_ONLY only the
-        reducing side, at most the position.
+        reducing side, at most the position, and a `limit_sz` of 0, so that orders in flight cannot flip it either.
     """
     unit_value = max(1, stake.oracle_px)
     limit_usd = min(limits.max_position_usd, stake.capacity_usd)
@@ -160,6 +160,7 @@ def permit(
     kept: list[Quote] = []
     room = {side: max(0, limit_sz - side * stake.position) for side in Side}
     if finding.verdict is Verdict.REDUCE_ONLY:
+        limit_sz = Sz(0)
         room = {side: max(0, -side * stake.position) for side in Side}
     for quote in quotes:
         sz = Sz(min(quote.sz, room[quote.side], order_sz))

@@ -35,6 +35,7 @@ class CoinState:
         self.book = CoinBook()
         self.quoter = Quoter(config)
         self.burst: deque[tuple[Ns, Side]] = deque()
+        self.crossed_ts: dict[Side, Ns] = {}
         self.decision: Decision | None = None
         self.wish = Wish(reason="starting", text="waiting for the venue")
         self.gridded_from: tuple[Wish, Instrument, Px, Px] | None = None
@@ -48,6 +49,12 @@ class CoinState:
     def fallback_px(self) -> Px:
         """A price to value limits with while nothing is quoted."""
         return self.book.mark_px or Px(1)
+
+    @property
+    def held_sides(self) -> tuple[Side, ...]:
+        """Sides that wait for a newer book: the venue refused an order as crossing after the last one arrived."""
+        top_ts = self.book.top_ts
+        return tuple(side for side, ts in self.crossed_ts.items() if top_ts is not None and ts >= top_ts)
 
     def burst_fills(self, ts: Ns) -> int:
         """Own fills within the burst window on the side that has more."""
@@ -91,6 +98,15 @@ class Gate:
         for need in ("connection", "account", "open_orders"):
             self._have[need] = False
 
+    def doubt(self, need: str) -> None:
+        """This fact is not known after all. Args: need, one of `NEEDS`."""
+        assert need in self._have, need
+        self._have[need] = False
+
+    def lacks(self, need: str) -> bool:
+        """Whether this fact is unknown. Args: need, one of `NEEDS`."""
+        return not self._have[need]
+
     @property
     def is_connected(self) -> bool:
         """Whether the feed is connected."""
@@ -100,6 +116,47 @@ class Gate:
     def missing(self) -> tuple[str, ...]:
         """What is still unknown, in order; empty when quoting may start."""
         return tuple(need for need, known in self._have.items() if not known)
+
+
+class Resync:
+    """The way back to agreement with the venue: why it was lost, what has been read since, when to ask again."""
+
+    BACKOFF_MAX: Final = 3
+    """Doublings of the wait between two attempts."""
+
+    def __init__(self) -> None:
+        """Begin in agreement."""
+        self.why = ""
+        self.asks = 0
+        self._since = self._asked_ts = Ns(0)
+        self._orders = self._account = False
+
+    def lose(self, why: str, ts: Ns) -> None:
+        """We disagree: only reads asked from now on count."""
+        self.why, self._since = why, ts
+        self._orders = self._account = False
+
+    def is_due(self, ts: Ns, wait_s: float) -> bool:
+        """Whether to ask now; the first time at once, then at doubling waits. Notes that it was asked."""
+        backoff_s = wait_s * 2 ** min(max(0, self.asks - 1), self.BACKOFF_MAX)
+        if not self.why or (self.asks and ts - self._asked_ts < backoff_s * NS_PER_S):
+            return False
+        self.asks, self._asked_ts = self.asks + 1, ts
+        return True
+
+    def saw_orders(self, asked_ts: Ns) -> None:
+        """Open orders were read."""
+        self._orders = self._orders or asked_ts >= self._since
+        self._settle()
+
+    def saw_account(self, asked_ts: Ns, *, agrees: bool) -> None:
+        """Positions were read, and are what we count or not."""
+        self._account = agrees and asked_ts >= self._since
+        self._settle()
+
+    def _settle(self) -> None:
+        if self.why and self._orders and self._account:
+            self.why, self.asks = "", 0
 
 
 class EngineState:
@@ -120,7 +177,7 @@ class EngineState:
         self.maker_bps: float | None = None
         self.alarms: list[Alarm] = []
         self.rejects: deque[Ns] = deque()
-        self.out_of_sync = ""
+        self.resync = Resync()
         self.early_fills: deque[OrderFilled] = deque(maxlen=EARLY_FILLS_MAX)
         self.recent_fills: deque[tuple[Ms, Coin, Sz]] = deque(maxlen=EARLY_FILLS_MAX)
         self.foreign: dict[Oid, Coin] = {}
@@ -128,8 +185,14 @@ class EngineState:
         self.sync_ts = Ns(0)
         self.budget_ts = Ns(0)
         self.fills_ts = Ns(0)
-        self.resync_after: Ns | None = None
+        self.agreed_ms: Ms | None = None
+        self.connected_ts = Ns(0)
+        self.is_refetch_due = False
+        self.is_signer_refused = False
+        self.account_asked = Ns(0)
+        self.orders_asked = Ns(0)
         self.confirm_ts: Ns | None = None
+        self.proof_ts = Ns(0)
         self.confirmed_orders = False
         self.confirmed_account = False
 
@@ -150,7 +213,26 @@ class EngineState:
             self.rejects.popleft()
         return len(self.rejects)
 
+    @property
+    def out_of_sync(self) -> str:
+        """Why we disagree with the venue, or ""."""
+        return self.resync.why
+
     def lose_sync(self, why: str) -> None:
-        """The venue and we disagree: pull until a fresh read of orders, account and fills agrees again."""
-        self.out_of_sync = why
-        self.resync_after = None
+        """The venue and we disagree: pull until fresh reads of orders and account, after fills, agree again."""
+        self.resync.lose(why, self.ts)
+
+    def doubt_budget(self) -> None:
+        """The venue counts requests differently: its figures are due now, unless they were just asked for."""
+        if self.ts - self.budget_ts >= self.config.timing.query_after_s * NS_PER_S:
+            self.budget_ts = Ns(0)
+
+    def connect(self) -> None:
+        """The feed is back: what was read before it stood may lack what happened in between."""
+        self.gate.confirm("connection")
+        if self.account_asked < self.ts:
+            self.gate.doubt("account")
+        if self.orders_asked < self.ts:
+            self.gate.doubt("open_orders")
+        self.sync_ts = self.budget_ts = self.connected_ts = self.ts
+        self.is_refetch_due = self.ledger.snapshot_ms is not None

@@ -246,12 +246,15 @@ def test_a_refused_action_frees_its_orders_and_counts() -> None:
 
 
 def test_a_post_only_refusal_is_ordinary() -> None:
-    """An Alo order that would have crossed is gone, counts as no storm, and its level is quoted again."""
+    """An Alo order that would have crossed counts as no storm; its level is quoted again on the next book."""
     bench = Bench(engine_config(rejects_max=1))
     bench.connect()
     first = bench.placed()[0]
     bench.rest(*(order.cloid for order in bench.placed()[1:]))
     bench.on(OrderRejected(ts=bench.ts, cloid=first.cloid, reason=Reject.POST_ONLY, text="would match"))
+    assert bench.placed() == []
+    bench.wait(50)
+    bench.bbo()
     assert [order.px for order in bench.placed()] == [first.px]
 
 
@@ -307,6 +310,7 @@ def test_position_drift_pulls_and_rereads_then_recovers() -> None:
     bench.cancel_all_acked()
     bench.fresh()
     bench.wait(10)
+    bench.on(OpenOrdersRead(ts=bench.ts, asked_ts=bench.ts, orders=()))
     bench.on(bench.account())
     bench.bbo()
     assert sides(bench.fresh()) == (2, 2)
