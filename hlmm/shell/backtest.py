@@ -18,16 +18,17 @@ from hlmm.shell.runs import RunDir
 from hlmm.shell.settings import RunConfig
 from hlmm.shell.statedir import write_atomically
 from hlmm.shell.truth import Truth
-from hlmm.shell.venues import profile, sandbox_signer
+from hlmm.shell.venues import listing, profile, sandbox_signer
 from hlmm.shell.virtual import NetworkConfig, VirtualParts, VirtualRun
 from hlmm.sim.config import SimConfig
-from hlmm.sim.world import build_world
+from hlmm.sim.world import UnlistedCoinError, build_world
 from hlmm.types import NS_PER_S, Address, Coin, Ns
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from hlmm.shell.summary import BacktestSummary
+    from hlmm.sim.gateway import Gateway
 
 RUN_TAG: Final = 1
 """Every backtest marks its orders alike: the run's random id must not reach a decision."""
@@ -51,9 +52,10 @@ class Backtest:
 
     def __init__(self, order: BacktestOrder) -> None:
         """Build the market and open the run's folder. Raises: TapeError, UnlistedCoinError, OSError."""
-        gateway = build_world(order.sim, order.sim.seed)
-        keys = gateway.accounts[0]
         coins = tuple(Coin(coin.coin) for coin in order.engine.coins)
+        gateway = build_world(listing(order.sim, coins), order.sim.seed)
+        _refuse_unlisted(coins, gateway)
+        keys = gateway.accounts[0]
         self._order = order
         self._coins = coins
         self._account = Address(keys.address)
@@ -114,6 +116,15 @@ class Backtest:
             engine_config=self._order.engine.model_dump_json(),
             started_ns=start,
         )
+
+
+def _refuse_unlisted(coins: tuple[Coin, ...], gateway: Gateway) -> None:
+    """A coin without a market would be waited for to the end of the tape. Raises: UnlistedCoinError."""
+    listed = gateway.exchange.listings
+    missing = [coin for coin in coins if coin not in listed]
+    if missing:
+        message = f"no recording of {', '.join(missing)} is given: there are {', '.join(listed)}"
+        raise UnlistedCoinError(message)
 
 
 def _end(start: Ns, horizon: Ns | None, duration_s: float | None) -> Ns:

@@ -156,16 +156,16 @@ def _simulator(env: SimEnv, coins: tuple[Coin, ...]) -> Iterator[Access]:
     if env.sim.connect is not None:
         yield _sandbox(env.sim.connect.rstrip("/"), "simulated exchange")
         return
-    process, ready = spawn(listing(env, coins))
+    process, ready = spawn(listing(env.sim, coins))
     try:
         yield _sandbox(ready.rest_url, "embedded simulated exchange")
     finally:
         stop_spawned(process)
 
 
-def listing(env: SimEnv, coins: tuple[Coin, ...]) -> SimConfig:
+def listing(sim: SimConfig, coins: tuple[Coin, ...]) -> SimConfig:
     """The simulator's settings for a run: a synthetic venue lists the run's coins, whatever else it lists."""
-    config = SimConfig.model_validate(env.sim.model_dump(exclude={"connect"}))
+    config = SimConfig.model_validate(sim.model_dump(exclude={"connect"}))
     market = config.market
     if not isinstance(market, SyntheticMarketConfig):
         return config

@@ -41,7 +41,7 @@ STEP: Final = Ns(100 * NS_PER_MS)
 def sim_of(run: RunConfig) -> SimConfig:
     """The simulator's settings of a run, with the run's coins listed."""
     assert isinstance(run.env, SimEnv)
-    return listing(run.env, tuple(Coin(asset.coin) for asset in run.assets.values()))
+    return listing(run.env.sim, tuple(Coin(asset.coin) for asset in run.assets.values()))
 
 
 def session_of(run: RunConfig, gateway: Gateway) -> SessionProfile:
