@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from hlmm.core.events import AnyEvent
+from hlmm.core.events import AnyEvent, RoleRead
 from hlmm.hyperliquid import feed, limits, reads, wire
 from hlmm.hyperliquid.gather import Gathers
 from hlmm.hyperliquid.inflight import (
@@ -27,9 +27,14 @@ ReadPurpose = StateOf | OrdersOf | StatusOf | Simple
 class Reading:
     """Turns reads into questions and answers into events."""
 
-    def __init__(self, signer: Address, dexs: Sequence[str]) -> None:
-        """Begin without reads. Args: dexs, names of the dexes whose state makes the account."""
+    def __init__(self, signer: Address, dexs: Sequence[str], owner: Address | None = None) -> None:
+        """Begin without reads.
+
+        Args: dexs, names of the dexes whose state makes the account; owner, the account whose key the signer must be,
+        None when that cannot be told (a vault is traded for by its leader's key).
+        """
         self._signer = signer
+        self._owner = owner
         self._dexs = dexs
         self._states: Gathers[reads.StateWire] = Gathers()
         self._orders: Gathers[list[wire.OrderInfo]] = Gathers()
@@ -86,13 +91,20 @@ class Reading:
             case "userRateLimit":
                 return [reads.budget(payload, ts)]
             case "userRole":
-                return [reads.role(payload, self._signer, ts)]
+                return [self._role(payload, ts)]
             case "userFillsByTime":
                 elements = self._rows(purpose.read, reads.raws(payload))
                 return feed.fills(universe, elements, ts, snapshot=True)
             case "userFunding":
                 elements = self._rows(purpose.read, reads.funding_elements(payload))
                 return feed.fundings(universe, elements, ts, snapshot=True)
+
+    def _role(self, payload: Payload, ts: Ns) -> RoleRead:
+        """A key of another account would trade there, unseen: it is as good as unknown."""
+        role = reads.role(payload, self._signer, ts)
+        if self._owner is None or role.account.lower() == self._owner.lower():
+            return role
+        return RoleRead(ts=ts, signer=self._signer, account=reads.NO_ACCOUNT)
 
     def _rows(self, kind: str, elements: list[msgspec.Raw]) -> list[msgspec.Raw]:
         self.surcharge = limits.info_weight(kind, len(elements)) - limits.info_weight(kind)

@@ -81,7 +81,8 @@ class Session:
         self._nonces = Nonces(first_nonce_ms)
         self._in_flight = InFlight(_ns(profile.request_timeout_s))
         self._opening = Opening(profile.coins)
-        self._reading = Reading(profile.signer.address, self._opening.dexs)
+        owner = profile.account if profile.vault is None else None
+        self._reading = Reading(profile.signer.address, self._opening.dexs, owner)
         self._weight = Allowance(limits.REST_WEIGHT_PER_MIN)
         self._messages = Allowance(limits.SOCKET_MESSAGES_PER_MIN)
         self._link = Link.CLOSED
@@ -202,9 +203,10 @@ class Session:
         return questions.question(purpose, self._profile.account, self._profile.signer.address, since_ms)
 
     def _send(self, purpose: inflight.AnyPurpose, payload: questions.Payload, weight: int, ts: Ns, out: Outbox) -> None:
-        """Register, count, and choose the transport: the socket while it is open and has room."""
+        """Register, count, and choose the transport: the socket while it is open, is heard and has room."""
         by_socket = (
             self._link is not Link.CLOSED
+            and ts - self._heard_ts < _ns(self._profile.request_timeout_s)
             and self._in_flight.on_socket < limits.POSTS_IN_FLIGHT
             and self._messages.fits(ts, 1)
         )

@@ -24,7 +24,7 @@ from hlmm.core.events import (
     TradesPrinted,
 )
 from hlmm.hyperliquid.signing import SecretKeySigner
-from hlmm.types import MicroUsd, Ms, Px, Sz, to_cloid
+from hlmm.types import Address, MicroUsd, Ms, Px, Sz, to_cloid
 from tests.hyperliquid.venue import (
     ACCOUNT,
     BTC,
@@ -161,6 +161,19 @@ def test_small_reads() -> None:
     role = {"role": "agent", "data": {"user": "0x" + "AB" * 20}}
     assert client.receive(info_answer(ids["userRole"], "x", role), START)[1] == [
         RoleRead(ts=START, signer=SecretKeySigner(KEY).address, account=ACCOUNT)
+    ]
+
+
+@pytest.mark.parametrize(
+    "role", [{"role": "missing"}, {"role": "user"}, {"role": "agent", "data": {"user": "0x" + "cd" * 20}}]
+)
+def test_a_key_of_another_account_is_as_good_as_unknown(role: dict[str, object]) -> None:
+    """Orders signed by another account's agent would trade there, unseen: the read names no account."""
+    client = session()
+    questions, _ = open_session(client)
+    ids = {one["request"]["payload"]["type"]: one["id"] for one in questions}
+    assert client.receive(info_answer(ids["userRole"], "x", role), START)[1] == [
+        RoleRead(ts=START, signer=SecretKeySigner(KEY).address, account=Address(""))
     ]
 
 

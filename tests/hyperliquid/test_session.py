@@ -160,11 +160,13 @@ def test_signatures_cover_vault_and_expiry() -> None:
 def test_nonces_survive_clock_steps_and_restarts() -> None:
     """Nonces only grow: through a clock that steps back, and above the floor of an earlier run."""
     client = opened()
+    client.receive(b'{"channel":"pong"}', seconds(100))
     first = sent(client.submit([place(1)], seconds(100)).frames[0])["request"]["payload"]["nonce"]
     second = sent(client.submit([place(2)], seconds(50)).frames[0])["request"]["payload"]["nonce"]
     assert second == first + 1
     again = Session(client._profile, client.nonce_floor)
     open_session(again)
+    again.receive(b'{"channel":"pong"}', seconds(50))
     third = sent(again.submit([place(3)], seconds(50)).frames[0])["request"]["payload"]["nonce"]
     assert third > second
 
@@ -198,6 +200,17 @@ def test_without_a_socket_requests_go_by_http() -> None:
     assert json.loads(out.requests[0].body)["action"]["type"] == "cancelByCloid"
     body = json.dumps(statuses("success", kind="cancel")).encode()
     assert client.answered(out.requests[0].id, 200, body, START)[1] == [CancelAcked(ts=START, cloid=to_cloid(1))]
+
+
+def test_a_socket_that_fell_silent_is_not_trusted_with_actions() -> None:
+    """Half-open: nothing heard for as long as an answer may take, so a cancel goes by HTTP instead of into the void."""
+    client = session()
+    open_session(client)
+    assert len(client.submit([cancel(1)], seconds(4.9)).frames) == 1
+    out = client.submit([cancel(1)], seconds(5.1))
+    assert (len(out.frames), len(out.requests)) == (0, 1)
+    client.receive(b'{"channel":"pong"}', seconds(5.2))
+    assert len(client.submit([cancel(1)], seconds(5.3)).frames) == 1
 
 
 def test_full_socket_overflows_to_http() -> None:
