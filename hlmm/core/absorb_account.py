@@ -60,11 +60,12 @@ def _meta(state: EngineState, event: MetaRead) -> None:
         found = listed.get(coin)
         if found is None:
             state.alarms.append(Alarm(code="coin_not_listed", text=f"the venue does not list {coin}"))
-            return
+            continue
         if coin_state.instrument is not None and coin_state.instrument != found:
             state.alarms.append(Alarm(code="instrument_changed", text=f"{coin} changed from {coin_state.instrument}"))
         coin_state.instrument = found
-    state.gate.confirm("instruments")
+    if all(coin in listed for coin in state.coins):
+        state.gate.confirm("instruments")
 
 
 def _filled(state: EngineState, event: OrderFilled) -> None:

@@ -25,7 +25,7 @@ from hlmm.core.events import (
 from hlmm.core.orders import make_cloid
 from hlmm.core.view import Phase
 from hlmm.types import NS_PER_MS, Cloid, Coin, MicroUsd, Ms, Ns, Oid, Px, Side, Sz, Tid
-from tests.support.engines import BTC, RUN_TAG, Bench, engine_config
+from tests.support.engines import BTC, RUN_TAG, Bench, coin_config, engine_config
 
 OLD = make_cloid(RUN_TAG + 1, 5)
 
@@ -97,6 +97,14 @@ def test_an_adopted_order_of_a_coin_not_in_this_run_is_cancelled() -> None:
     bench = Bench()
     bench.connect(open_orders=(found(OLD, coin=Coin("ETH")),))
     assert CancelOrder(cloid=OLD, coin=Coin("ETH")) in bench.log
+
+
+def test_a_coin_that_is_not_listed_does_not_leave_orders_of_the_others() -> None:
+    """The gate stays shut, and what an earlier run left on the listed coins is cancelled all the same."""
+    bench = Bench(engine_config(coin_config("MOON"), coin_config()))
+    bench.connect(open_orders=(found(OLD),))
+    assert CancelOrder(cloid=OLD, coin=BTC) in bench.log
+    assert bench.orders == {}
 
 
 def test_fills_that_never_arrive_do_not_block_a_stop_for_ever() -> None:
