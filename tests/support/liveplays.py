@@ -155,7 +155,8 @@ class _Venue:
         raise SocketClosedError(message)
 
     async def post(self, request: Request) -> tuple[int, bytes]:
-        """Never needed."""
+        """No answer by this way either."""
+        await asyncio.Event().wait()
         raise AssertionError(request)
 
 
