@@ -26,14 +26,15 @@ def command(
     import msgspec
 
     from hlmm.cli.durations import duration
-    from hlmm.cli.view_backtest import backtest_table
-    from hlmm.config.load import load
+    from hlmm.cli.view_backtest import backtest_card
+    from hlmm.cli.words import put, show
+    from hlmm.config.check import load_to_run
     from hlmm.config.run_config import to_engine_config
     from hlmm.shell.backtest import Backtest, BacktestOrder
     from hlmm.shell.env import SimEnv
 
     duration_s = None if for_ is None else duration(for_)
-    loaded = load(overrides or (), config_dir)
+    loaded = load_to_run(overrides or (), config_dir)
     env = loaded.run.env
     if not isinstance(env, SimEnv):
         message = f"a backtest runs on the simulated exchange, not on env={env.kind}"
@@ -52,11 +53,9 @@ def command(
     _advance(backtest)
     summary = backtest.finish(time.monotonic() - started)
     if as_json:
-        typer.echo(msgspec.json.encode(summary))
+        put(msgspec.json.encode(summary).decode() + "\n")
     else:
-        from rich.console import Console
-
-        Console().print(backtest_table(summary))
+        show(backtest_card(summary))
     if summary.halt_reason:
         raise typer.Exit(Exit.HALTED)
     raise typer.Exit(Exit.DONE if summary.stopped and not summary.resting_orders_at_exit else Exit.NOT_VERIFIED)

@@ -32,9 +32,9 @@ OPTIONS: Final[dict[str, str]] = {
 }
 
 EXAMPLES: Final = (
-    ("hlmm run +asset=BTC", "quote BTC on the embedded exchange"),
-    ("hlmm run +asset=[BTC,ETH] spread_profile=aggressive --for 60s", "two coins, one engine, one minute"),
-    ("hlmm run assets.BTC.spread.level_usd=200", "change one value"),
+    ("hlmm run +asset=BTC", "quote BTC on a simulated exchange; no key"),
+    ("hlmm run +asset=[BTC,ETH] --for 60s", "two coins, one engine, one minute"),
+    ("hlmm run assets.BTC.spread.level_usd=200", "change one number"),
     ("hlmm validate-config --all", "check everything that ships"),
 )
 
@@ -47,5 +47,5 @@ def help_text() -> str:
     column = max(len(line) for line, _ in EXAMPLES) + 2
     examples = [f"  {line:<{column}}{about}" for line, about in EXAMPLES]
     head = ["Usage: hlmm VERB [OVERRIDE…] [OPTIONS]", "", "A market maker for Hyperliquid perpetual futures.", ""]
-    tail = ["", "`hlmm VERB --help` says what a verb takes. Overrides are Hydra's: group=preset, key=value.", ""]
+    tail = ["", "`hlmm VERB --help` says what a verb takes. OVERRIDE: group=preset or key=value.", ""]
     return "\n".join([*head, "Verbs:", *verbs, "", "Options:", *options, "", "Examples:", *examples, *tail])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import typer
 
@@ -17,6 +17,12 @@ if TYPE_CHECKING:
     from hlmm.shell.venues import Access
 
 
+EMBEDDED_FIX: Final = (
+    "Ctrl-C in its terminal stops it; for another venue add env.sim.connect=REST_URL of a running `hlmm sim`, "
+    "env=testnet or env=prod"
+)
+
+
 @contextmanager
 def open_running(env: Env) -> Iterator[Access]:
     """The account of a venue that outlives this command. Raises: VenueRefusedError for an embedded simulator."""
@@ -24,7 +30,7 @@ def open_running(env: Env) -> Iterator[Access]:
 
     if env.kind == "sim" and env.sim.connect is None:
         problem = "an embedded simulator lives and ends with its own `hlmm run`: there is nothing to reach"
-        raise VenueRefusedError(problem, "env.sim.connect=REST_URL of a running `hlmm sim`, or env=testnet, env=prod")
+        raise VenueRefusedError(problem, EMBEDDED_FIX)
     with open_access(env, ()) as access:
         yield access
 

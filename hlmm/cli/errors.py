@@ -1,7 +1,8 @@
 """The one place where an error becomes text on stderr and an exit code.
 
-An exception that knows its meaning carries `exit_code` (and, where there is one, `fix`); everything else is a bug and
-exits 1 with a traceback, in which nothing shaped like a private key survives.
+An exception that knows its meaning carries `exit_code` (and, where there is one, `fix`). A file that the system refuses
+is the operator's to mend: exit 1 in one line. Everything else is a bug and exits 1 with a traceback, in which nothing
+shaped like a private key survives.
 """
 
 from __future__ import annotations
@@ -15,7 +16,9 @@ from hlmm.shell.exits import Exit
 ADVICE: Final = {
     Exit.CONFIG: "nothing was started; `hlmm validate-config` with the same arguments repeats this check",
     Exit.SECRETS: "nothing was started",
-    Exit.NOT_VERIFIED: "orders or a position may remain: `hlmm flatten` with the same env",
+    Exit.NOT_VERIFIED: "orders or a position may remain: `hlmm flatten` with the same overrides",
+    Exit.HALTED: "nothing was started; `hlmm resume --reason …` with the same overrides, once the cause is known",
+    Exit.LOCKED: "nothing was started; `hlmm status` shows the engine that runs, Ctrl-C in its terminal stops it",
 }
 
 
@@ -34,7 +37,9 @@ def render(error: BaseException) -> str:
     """
     code = exit_code_of(error)
     if code is Exit.INTERRUPTED:
-        return "interrupted\n"
+        return "interrupted before anything was started\n"
+    if isinstance(error, OSError) and error.filename is not None:
+        return _masked(f"✗ {error.strerror}: {error.filename}\n  fix: name another place, or make this one usable\n")
     if code is Exit.UNEXPECTED:
         return _masked(
             "".join(traceback.format_exception(error)) + "this is a bug in hlmm; please report the lines above\n"

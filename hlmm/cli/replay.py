@@ -22,16 +22,16 @@ def command(
 ) -> None:
     """Re-execute a run's journal and compare every command; exit 8 names the first divergence."""
     import msgspec
-    from rich.console import Console
 
-    from hlmm.cli.view_status import replay_table
+    from hlmm.cli.view_status import replay_card
+    from hlmm.cli.words import put, show
     from hlmm.shell import runs
     from hlmm.shell.replay import replay
 
     found = runs.find(runs_dir, run)
     outcome = replay(found.journal)
     if as_json:
-        typer.echo(msgspec.json.encode(outcome))
+        put(msgspec.json.encode(outcome).decode() + "\n")
     else:
-        Console().print(replay_table(found.run_id, outcome))
+        show(replay_card(found.run_id, outcome))
     raise typer.Exit(Exit.DONE if outcome.identical else Exit.CHECK_FAILED)

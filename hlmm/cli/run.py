@@ -1,4 +1,4 @@
-"""`hlmm run`: make markets on the chosen venue until Ctrl-C, a signal, `hlmm stop` or the end of `--for`."""
+"""`hlmm run`: make markets on the chosen venue until Ctrl-C, a signal, `hlmm halt` or the end of `--for`."""
 
 from __future__ import annotations
 
@@ -33,22 +33,44 @@ def command(
     from hlmm.cli.durations import duration
     from hlmm.cli.emergency import confirm_real_money
     from hlmm.cli.view_confirm import confirmation
-    from hlmm.config.load import load
+    from hlmm.config.check import load_to_run
     from hlmm.shell.venues import open_access
     from hlmm.types import Coin
 
     duration_s = None if for_ is None else duration(for_)
-    loaded = load(overrides or (), config_dir)
+    loaded = load_to_run(overrides or (), config_dir)
     if dry_run:
-        typer.echo(confirmation(loaded), err=True)
+        _preview(loaded, as_json=as_json)
         return
     order = _order(loaded, duration_s)
     with open_access(loaded.run.env, tuple(Coin(coin.coin) for coin in order.engine.coins)) as access:
         if loaded.run.env.kind == "prod":
             typer.echo(confirmation(loaded), err=True)
         confirm_real_money(loaded, access.account, ask=not yes)
-        summary = _trade(access, order, as_json=as_json)
+        summary = _trade(access, order, _market(loaded), as_json=as_json)
     _finish(summary, as_json=as_json)
+
+
+def _preview(loaded: Loaded, *, as_json: bool) -> None:
+    """What would run, on stdout."""
+    import msgspec
+
+    from hlmm.cli.view_confirm import confirmation
+    from hlmm.cli.words import put
+
+    told = {"dry_run": True, "mode": loaded.run.env.kind, "config_hash": loaded.hash}
+    put((msgspec.json.encode(told).decode() if as_json else confirmation(loaded)) + "\n")
+
+
+def _market(loaded: Loaded) -> str:
+    """Whose market an embedded simulated exchange shows, and how fast; "" for a venue that is not ours."""
+    from hlmm.shell.env import SimEnv
+
+    env = loaded.run.env
+    if not isinstance(env, SimEnv) or env.sim.connect is not None:
+        return ""
+    words = "recorded" if env.sim.market.kind == "tape" else "synthetic"
+    return f", {words} market" + ("" if env.sim.speed == 1 else f", {env.sim.speed:g}× speed")
 
 
 def _order(loaded: Loaded, duration_s: float | None) -> Order:
@@ -65,7 +87,7 @@ def _order(loaded: Loaded, duration_s: float | None) -> Order:
     )
 
 
-def _trade(access: Access, order: Order, *, as_json: bool) -> RunSummary:
+def _trade(access: Access, order: Order, market: str, *, as_json: bool) -> RunSummary:
     import sys
 
     from hlmm.cli.screen import LineScreen, TerminalScreen
@@ -73,21 +95,20 @@ def _trade(access: Access, order: Order, *, as_json: bool) -> RunSummary:
     from hlmm.shell.trade import trade
 
     coins = ", ".join(coin.coin for coin in order.engine.coins)
-    title = f"{coins} on {access.title}"
+    title = f"{coins} on {access.title}{market}"
     drawn = sys.stderr.isatty() and sys.stdout.isatty() and not as_json
-    with TerminalScreen(title) if drawn else LineScreen() as screen:
+    with TerminalScreen(title) if drawn else LineScreen(title) as screen:
         return run_fast(trade(access, order, screen))
 
 
 def _finish(summary: RunSummary, *, as_json: bool) -> None:
     import msgspec
 
+    from hlmm.cli.view import final_card
+    from hlmm.cli.words import put, show
+
     if as_json:
-        typer.echo(msgspec.json.encode(summary))
+        put(msgspec.json.encode(summary).decode() + "\n")
     else:
-        from rich.console import Console
-
-        from hlmm.cli.view import final_table
-
-        Console().print(final_table(summary))
+        show(final_card(summary))
     raise typer.Exit(summary.exit_code)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import threading
 import time
@@ -11,7 +12,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from hlmm.cli.view import progress_line, screen
+from hlmm.cli.view import LiveScreen, progress_line
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -43,9 +44,9 @@ class TerminalScreen:
 
     def _render(self) -> RenderableType:
         if self._newest is None:
-            return Text("starting")
+            return Text(f"starting  {self._title}")
         view, notes = self._newest
-        return screen(view, self._title, notes)
+        return LiveScreen(view, self._title, notes)
 
     def __enter__(self) -> Self:
         """Start drawing."""
@@ -61,7 +62,8 @@ class TerminalScreen:
 class LineScreen:
     """One line on stderr every few seconds, from a thread: a full pipe must not hold up the loop."""
 
-    def __init__(self, every_s: float = LINE_EVERY_S) -> None:
+    def __init__(self, title: str, every_s: float = LINE_EVERY_S) -> None:
+        self._title = title
         self._every_s = every_s
         self._started = time.monotonic()
         self._newest: EngineView | None = None
@@ -74,11 +76,15 @@ class LineScreen:
         self._newest = view
 
     def _print_forever(self) -> None:
-        while not self._stop.wait(self._every_s):
-            if self._newest is not None:
-                line = progress_line(self._newest, time.monotonic() - self._started)
-                sys.stderr.write(line + "\n")
-                sys.stderr.flush()
+        with contextlib.suppress(BrokenPipeError):  # whoever read it is gone; the run goes on
+            self._print(f"starting  {self._title}")
+            while not self._stop.wait(self._every_s):
+                if self._newest is not None:
+                    self._print(progress_line(self._newest, time.monotonic() - self._started))
+
+    def _print(self, line: str) -> None:
+        sys.stderr.write(line + "\n")
+        sys.stderr.flush()
 
     def __enter__(self) -> Self:
         """Start printing."""

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from hlmm.shell.exits import Exit
+
 if TYPE_CHECKING:
     from hlmm.sim.config import SimConfig
     from hlmm.sim.server import Ready
@@ -24,16 +26,14 @@ def command(
     as_json: Annotated[bool, typer.Option("--json", help="print where it listens and its accounts as JSON")] = False,
 ) -> None:
     """Serve a simulated Hyperliquid on loopback until Ctrl-C: REST and WebSocket, test accounts and keys printed."""
-    from hlmm.sim.frames import TapeError
     from hlmm.sim.server import run
-    from hlmm.sim.world import UnlistedCoinError
 
     config = _config({"port": port, "seed": seed, "speed": speed}, market, tape, coin)
     try:
         run(config, _print_json if as_json else _print_text)
-    except (TapeError, UnlistedCoinError, OSError) as error:
-        typer.echo(f"hlmm sim: {error}", err=True)
-        raise typer.Exit(3) from error
+    except OSError as error:
+        typer.echo(f"✗ {error}\n  fix: another --port, or --port 0 for a free one", err=True)
+        raise typer.Exit(Exit.VENUE) from error
 
 
 def _config(plain: dict[str, int | float], market: str, tape: list[str] | None, coin: list[str] | None) -> SimConfig:

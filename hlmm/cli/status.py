@@ -16,15 +16,15 @@ def command(*, runs_dir: RunsDir = Path("runs"), as_json: Json = False) -> None:
     """Show running engines, dead ones that may have left orders, else the last run."""
     import msgspec
 
+    from hlmm.cli.view_status import status_cards
+    from hlmm.cli.words import put, show
+    from hlmm.shell.latch import latched_accounts
     from hlmm.shell.statedir import state_dir
     from hlmm.shell.status import gather
 
-    found = gather(state_dir(), runs_dir)
+    state = state_dir()
+    found = gather(state, runs_dir)
     if as_json:
-        typer.echo(msgspec.json.encode(found))
-        return
-    from rich.console import Console
-
-    from hlmm.cli.view_status import status_table
-
-    Console().print(status_table(found))
+        put(msgspec.json.encode(found).decode() + "\n")
+    else:
+        show(status_cards(found, runs_dir, state, latched_accounts(state)))

@@ -1,4 +1,4 @@
-"""Checks of compositions: one, or every preset of every group."""
+"""Checks of compositions: before a run, one for its own sake, or every preset of every group."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from typing import Final
 import msgspec
 
 from hlmm.config.catalog import GROUPS, Catalog
-from hlmm.config.errors import ConfigError, Problem
+from hlmm.config.errors import ConfigError, Problem, at
 from hlmm.config.load import Loaded, load
-from hlmm.shell.env import ProdEnv, TestnetEnv
+from hlmm.shell.env import ProdEnv, SimEnv, TestnetEnv
+from hlmm.sim.config import TapeMarketConfig
 
 PLACEHOLDERS: Final = (
     "env.account_address=0x1111111111111111111111111111111111111111",
@@ -21,6 +22,7 @@ PLACEHOLDERS: Final = (
 )
 """What the operator alone knows; `--all` checks the rest of these presets around it."""
 
+TAPE_PATHS: Final = "env.sim.market.paths"
 NEEDS_OPERATOR: Final = ("env=prod", "env=testnet")
 
 
@@ -38,11 +40,30 @@ class Check(msgspec.Struct, frozen=True, kw_only=True):
         return not self.problems
 
 
+def load_to_run(overrides: Sequence[str] = (), config_dir: Path | None = None) -> Loaded:
+    """`load`, and the recordings it names are there. Raises: ConfigError with every problem at once."""
+    loaded = load(overrides, config_dir)
+    problems = [
+        at(loaded.provenance(f"{TAPE_PATHS}.{number}"), f"there is no file {path!r}", path=TAPE_PATHS, suggestion=fix)
+        for number, path in enumerate(_tapes(loaded))
+        if not Path(path).is_file()
+        for fix in [f"give tape=PATH of a recording; a relative path starts at {Path.cwd()}"]
+    ]
+    if problems:
+        raise ConfigError(problems)
+    return loaded
+
+
+def _tapes(loaded: Loaded) -> tuple[str, ...]:
+    env = loaded.run.env
+    return env.sim.market.paths if isinstance(env, SimEnv) and isinstance(env.sim.market, TapeMarketConfig) else ()
+
+
 def check(overrides: Sequence[str], config_dir: Path | None, name: str | None = None) -> Check:
     """Check one composition. Args: name, shown; the overrides by default.   Raises: nothing."""
     shown = name if name is not None else " ".join(overrides) or "default"
     try:
-        loaded = load(overrides, config_dir)
+        loaded = load_to_run(overrides, config_dir)
     except ConfigError as error:
         return Check(name=shown, problems=error.problems)
     return Check(name=shown, problems=(), notes=tuple(_notes(loaded)), config_hash=loaded.hash)

@@ -12,6 +12,8 @@ import msgspec
 from pydantic import BaseModel, StringConstraints
 from pydantic.fields import FieldInfo
 
+from hlmm.shell.env import SHAPES
+
 Loc = Sequence[str | int]
 
 UNITS: Final = (
@@ -214,4 +216,5 @@ def _pattern(field: FieldInfo) -> str:
         item.pattern if isinstance(item, StringConstraints) else getattr(item, "pattern", None)
         for item in _constraints(field)
     ]
-    return next((f" that matches {pattern}" for pattern in patterns if isinstance(pattern, str)), "")
+    found = next((pattern for pattern in patterns if isinstance(pattern, str)), None)
+    return "" if found is None else f" {SHAPES.get(found, f'that matches {found}')}"

@@ -11,9 +11,19 @@ from hlmm.sim.config import SimConfig
 
 FROZEN: Final = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
-RestUrl = Annotated[str, Field(pattern=r"^https?://[^\s/?#]+/?$", max_length=200)]
-WsUrl = Annotated[str, Field(pattern=r"^wss?://[^\s/?#]+/\S*$", max_length=200)]
-AddressText = Annotated[str, Field(pattern=r"^0x[0-9a-f]{40}$")]
+REST_URL: Final = r"^https?://[^\s/?#]+/?$"
+WS_URL: Final = r"^wss?://[^\s/?#]+/\S*$"
+ADDRESS: Final = r"^0x[0-9a-f]{40}$"
+SHAPES: Final = {
+    REST_URL: "such as http://127.0.0.1:3901",
+    WS_URL: "such as ws://127.0.0.1:3901/ws",
+    ADDRESS: "of 0x and 40 lower-case hex digits",
+}
+"""The patterns in words."""
+
+RestUrl = Annotated[str, Field(pattern=REST_URL, max_length=200)]
+WsUrl = Annotated[str, Field(pattern=WS_URL, max_length=200)]
+AddressText = Annotated[str, Field(pattern=ADDRESS)]
 
 
 class SimVenue(SimConfig):

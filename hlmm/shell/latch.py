@@ -56,14 +56,11 @@ class HaltLatch:
 
     def latched(self) -> str | None:
         """Why the account is halted, or None when it is not. Raises: nothing; unreadable means halted."""
-        record = self._read()
-        if isinstance(record, str):
-            return record
-        return record.reason if record.halted else None
+        return _why(_read(self.path))
 
     def history(self) -> tuple[LatchEntry, ...]:
         """Changes, oldest first; empty when the file is unreadable."""
-        record = self._read()
+        record = _read(self.path)
         return () if isinstance(record, str) else record.history
 
     def set(self, reason: str, ts_ms: Ms) -> None:
@@ -86,16 +83,6 @@ class HaltLatch:
         with self._exclusive():
             self._write(LatchEntry(halted=False, ts_ms=ts_ms, reason=_short(reason)), reason="")
 
-    def _read(self) -> _Record | str:
-        """The file, or why it cannot be trusted."""
-        try:
-            with self.path.open("rb") as file:
-                return msgspec.json.decode(file.read(FILE_BYTES_MAX), type=_Record)
-        except FileNotFoundError:
-            return EMPTY
-        except (OSError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as problem:
-            return f"the halt latch {self.path} cannot be read ({type(problem).__name__})"
-
     def _write(self, entry: LatchEntry, *, reason: str) -> None:
         """Replace the file durably: a crash leaves the old or the new one, whole."""
         history = (*self.history(), entry)[-HISTORY_MAX:]
@@ -113,6 +100,29 @@ class HaltLatch:
             yield
         finally:
             os.close(descriptor)
+
+
+def latched_accounts(state: Path) -> dict[str, str]:
+    """Why, by `venue-account`, for every account that is halted. Args: state, the state folder.   Raises: nothing."""
+    paths = sorted((state / "halts").glob("*.json"))
+    return {path.stem: why for path in paths if (why := _why(_read(path))) is not None}
+
+
+def _why(record: _Record | str) -> str | None:
+    if isinstance(record, str):
+        return record
+    return record.reason if record.halted else None
+
+
+def _read(path: Path) -> _Record | str:
+    """The file, or why it cannot be trusted."""
+    try:
+        with path.open("rb") as file:
+            return msgspec.json.decode(file.read(FILE_BYTES_MAX), type=_Record)
+    except FileNotFoundError:
+        return EMPTY
+    except (OSError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as problem:
+        return f"the halt latch {path} cannot be read ({type(problem).__name__})"
 
 
 def _sync_folder(folder: Path) -> None:

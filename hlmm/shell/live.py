@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, ClassVar, Final, Protocol, TypeVar
 import msgspec
 
 from hlmm.core.commands import AnyCommand, Resubscribe
-from hlmm.core.events import StopRequested, Tick
+from hlmm.core.events import HaltRequested, StopRequested, Tick
 from hlmm.core.view import EngineView, Phase
 from hlmm.hyperliquid.rest import RestFailedError
 from hlmm.hyperliquid.socket import SocketClosedError
@@ -142,10 +142,17 @@ class LiveLoop:
 
     def stop(self, reason: str) -> None:
         """Begin the orderly stop; only the first reason counts."""
+        self._begin_stop(reason, StopRequested(ts=self._clock.now(), reason=reason))
+
+    def halt(self, reason: str) -> None:
+        """Begin the orderly stop because the account is halted; a stop under way goes on as it is."""
+        self._begin_stop(f"halted: {reason}", HaltRequested(ts=self._clock.now(), reason=reason))
+
+    def _begin_stop(self, reason: str, event: StopRequested | HaltRequested) -> None:
         if not self._reason:
             self._reason = reason
             self._parts.observer.note(f"stopping: {reason}")
-            self._push([StopRequested(ts=self._clock.now(), reason=reason)])
+            self._push([event])
             asyncio.get_running_loop().call_later(self._parts.config.stop_deadline_s, self._done.set)
 
     def on_signal(self, number: int) -> None:

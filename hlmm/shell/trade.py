@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 NOTES_KEPT: Final = 6
 TRUTH_ATTEMPTS: Final = 5
 TRUTH_PAUSE_S: Final = 0.5
-
+LATCH_POLL_S: Final = 0.5
 
 CANCELLED: Final = "every order of ours was cancelled by the last resort, confirmed by the venue"
 NOT_CANCELLED: Final = "ORDERS MAY REST: the venue did not confirm the last resort's cancels; run `hlmm flatten`"
@@ -115,7 +115,7 @@ async def trade(access: Access, order: Order, screen: Screen) -> RunSummary:
         latch = HaltLatch(state, access.venue_name, access.account)
         why = latch.latched()
         if why is not None:
-            message = f"the account is halted: {why}; `hlmm resume` clears it"
+            message = f"the account is halted: {why}"
             raise HaltLatchedError(message)
         _forget_dead(state, access)
         run = runs.create(Path(order.shell.dir), dt.datetime.now(dt.UTC), order.config_yaml, order.config_hash)  # noqa: TID251 - the shell names the run
@@ -178,19 +178,22 @@ class _Trading:
                 nonce_used=self._floor.used,
             )
         )
-        events, stop = asyncio.get_running_loop(), loop.stop
+        events = asyncio.get_running_loop()
 
         def stop_from_outside() -> None:
-            events.call_soon_threadsafe(stop, "hlmm stop")
+            if latch.latched() is None:  # else the latch's own watcher stops the run, with the operator's reason
+                events.call_soon_threadsafe(loop.stop, "asked over the control socket")
 
         server = ControlServer(self._state, self._record(), stop_from_outside)
         self._watch.server = server
+        watcher = events.create_task(_heed(latch, loop))
         try:
             ending = await self._supervised(loop)
-            if self._engine.halt_reason:
+            if self._engine.halt_reason and not watcher.done():
                 latch.set(self._engine.halt_reason, clock.now_ms())
             told = await self._truth()
         finally:
+            watcher.cancel()
             self._watch.view(self._engine.view())
             self._journal.close()
             server.close()
@@ -292,6 +295,13 @@ class _Trading:
         )
         write_atomically(self._run.summary, msgspec.json.format(msgspec.json.encode(result), indent=2) + b"\n")
         return result
+
+
+async def _heed(latch: HaltLatch, loop: LiveLoop) -> None:
+    """Halt the run once somebody latched the account's halt: they may not reach the control socket. Then ends."""
+    while (why := await asyncio.to_thread(latch.latched)) is None:  # noqa: ASYNC110 - other processes' file, no event
+        await asyncio.sleep(LATCH_POLL_S)
+    loop.halt(why)
 
 
 def _forget_dead(state: Path, access: Access) -> None:

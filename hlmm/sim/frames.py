@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from array import array
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, ClassVar, Final, Literal
 
 import msgspec
 
@@ -26,6 +26,8 @@ DETAIL_MAX: Final = 120
 
 class TapeError(ValueError):
     """A tape that cannot be read as one; the message names file and line."""
+
+    exit_code: ClassVar[int] = 3
 
 
 class BookFrame(msgspec.Struct, frozen=True, gc=False):

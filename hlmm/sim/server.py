@@ -38,6 +38,10 @@ from hlmm.types import NS_PER_MS, NS_PER_S, Ns
 
 FRAMES_WAITING_MAX: Final = 20_000
 SPAWN_TIMEOUT_S: Final = 60.0
+UNUSABLE: Final = 3
+"""Exit code for settings that no market can be made of."""
+UNREACHABLE: Final = 5
+"""Exit code for an exchange that is not there."""
 STOP_TIMEOUT_S: Final = 5.0
 NAP_MAX_S: Final = 0.2
 READ_BYTES: Final = 4_096
@@ -52,7 +56,15 @@ class Ready(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SpawnError(RuntimeError):
-    """The simulator process did not come up; the message carries what it said."""
+    """The simulator process did not come up. It said why on standard error.
+
+    `exit_code`: the process's own when its settings are unusable (3), else 5, the venue cannot be reached.
+    """
+
+    def __init__(self, exit_code: int | None) -> None:
+        """Args: exit_code, of the process; None when it had to be killed."""
+        super().__init__(f"the simulator did not start (exit code {exit_code}); its own words stand above")
+        self.exit_code = UNUSABLE if exit_code == UNUSABLE else UNREACHABLE
 
 
 class _Server(uvicorn.Server):
@@ -263,8 +275,7 @@ def spawn(config: SimConfig) -> tuple[subprocess.Popen[bytes], Ready]:
         return process, msgspec.json.decode(line, type=Ready)
     except (OSError, msgspec.DecodeError) as error:
         stop_spawned(process)
-        message = f"the simulator did not start (exit code {process.returncode}); it said why on standard error"
-        raise SpawnError(message) from error
+        raise SpawnError(process.returncode) from error
     finally:
         watchdog.cancel()
 
@@ -294,7 +305,8 @@ def _child() -> None:
     try:
         run(config, _announce, sys.stdin.fileno())
     except (TapeError, UnlistedCoinError, OSError) as error:
-        sys.exit(f"hlmm sim: {error}")
+        sys.stderr.write(f"✗ {error}\n")
+        sys.exit(UNREACHABLE if isinstance(error, OSError) else UNUSABLE)
 
 
 if __name__ == "__main__":

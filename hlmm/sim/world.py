@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from random import Random
-from typing import Final
+from typing import ClassVar, Final
 
 import msgspec
 
@@ -51,6 +51,8 @@ LISTABLE: Final[Mapping[str, Listable]] = {
 
 class UnlistedCoinError(ValueError):
     """A coin that the simulator has no synthetic market for."""
+
+    exit_code: ClassVar[int] = 3
 
 
 def build_world(config: SimConfig, seed: int, start_ms: int | None = None) -> Gateway:

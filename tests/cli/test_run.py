@@ -76,7 +76,7 @@ def test_terminal(tmp_path: Path) -> None:
     """On a terminal a person sees both ladders live; Ctrl-C, typed there, ends with exit 0 and a confirmed summary."""
     shown, code = on_terminal(tmp_path, "run", "+asset=BTC", "env.sim.market.coins=[BTC]")
     assert code == 0, shown[-2_000:]
-    for wanted in ("our bids", "our asks", "fair", "requests", "none, confirmed by the venue", "PnL at tier-0 fees"):
+    for wanted in ("our bids", "our asks", "fair", "requests", "none rests, confirmed by the venue", "PnL at tier 0"):
         assert wanted in shown, wanted
     assert "\x1b[31m" not in shown, "NO_COLOR is set"
 
@@ -208,5 +208,7 @@ def test_dry_run(tmp_path: Path) -> None:
     """--dry-run shows limits and config hash and starts nothing."""
     done = hlmm(tmp_path, "run", "+asset=BTC", "--dry-run")
     assert done.returncode == 0
-    assert "position ≤" in done.stderr
+    assert "position ≤" in done.stdout
+    told = json.loads(hlmm(tmp_path, "run", "+asset=BTC", "--dry-run", "--json").stdout)
+    assert told["dry_run"] is True
     assert os.listdir(tmp_path) == []  # noqa: PTH208 - names are what is compared

@@ -89,13 +89,13 @@ TABLE: dict[str, Broken] = {
     "environment in an override": Broken(("run.dir=${oc.env:HOME}",), "run.dir", "refer to another key"),
     "reference to nowhere": Broken(("risk.loss_max_usd=${risk.loss}",), "risk.loss_max_usd", "refer to the full path"),
     "prod without addresses": Broken(
-        ("env=prod",), "env.account_address", "0x[0-9a-f]{40}", "must be set", (), ("conf/env/prod.yaml", 9)
+        ("env=prod",), "env.account_address", "40 lower-case hex digits", "must be set", (), ("conf/env/prod.yaml", 9)
     ),
     "prod without secrets": Broken(
         LIVE[:3], "env.secrets.file", "set env.secrets.file=…", "must be set", (), ("conf/env/prod.yaml", 14)
     ),
     "prod with a short address": Broken(
-        (LIVE[0], "env.account_address=0x12", *LIVE[2:]), "env.account_address", "text that matches ^0x[0-9a-f]{40}$"
+        (LIVE[0], "env.account_address=0x12", *LIVE[2:]), "env.account_address", "text of 0x and 40 lower-case hex"
     ),
     "prod on testnet": Broken(
         (*LIVE, "env.rest_url=https://api.hyperliquid-testnet.xyz"), "env.rest_url", "choose env=testnet or env=prod"
@@ -114,7 +114,7 @@ TABLE: dict[str, Broken] = {
     "tape and a running simulator": Broken(
         ("tape=a.jsonl.gz", "env.sim.connect=http://127.0.0.1:1"), "env.sim.connect", "drop tape=… or env.sim.connect=…"
     ),
-    "bad url": Broken(("env.sim.connect=127.0.0.1:1",), "env.sim.connect", "^https?://"),
+    "bad url": Broken(("env.sim.connect=127.0.0.1:1",), "env.sim.connect", "such as http://127.0.0.1:3901"),
     "inventory above the limit": Broken(
         ("spread.target_inventory_usd=15000",), "spread.target_inventory_usd", "raise limits.max_position_usd", "30,000"
     ),

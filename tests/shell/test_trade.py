@@ -19,12 +19,14 @@ from hlmm.core.events import AnyEvent, HaltRequested
 from hlmm.core.view import EngineView, Phase
 from hlmm.hyperliquid.socket import Socket, SocketClosedError
 from hlmm.shell import trade, venues
+from hlmm.shell.clock import WallClock
 from hlmm.shell.env import SimEnv
 from hlmm.shell.exits import Exit
+from hlmm.shell.latch import HaltLatch
 from hlmm.shell.live import VenueUnreachableError, run_fast
 from hlmm.shell.replay import replay
 from hlmm.shell.runs import find
-from hlmm.shell.statedir import STATE_DIR_VARIABLE
+from hlmm.shell.statedir import STATE_DIR_VARIABLE, state_dir
 from hlmm.shell.summary import RunSummary
 from hlmm.types import Coin
 from tests.support.program import Venue
@@ -128,6 +130,37 @@ def test_a_halt_is_latched(venue: Venue, tmp_path: Path, monkeypatch: pytest.Mon
     assert venue.cloids() == []
     with pytest.raises(trade.HaltLatchedError, match="loss limit"):
         run(venue, tmp_path, 5.0, Silent())
+
+
+class LatchingScreen(Silent):
+    """An operator whose only word is the latch, set once quotes rest."""
+
+    def __init__(self, latch: HaltLatch) -> None:
+        """Args: latch, of the account."""
+        super().__init__()
+        self._latch = latch
+        self._clock = WallClock()
+        self.latched_s = 0.0
+
+    @override
+    def show(self, view: EngineView, notes: tuple[str, ...]) -> None:
+        """Latch once."""
+        super().show(view, notes)
+        if view.live_orders and not self.latched_s:
+            self._latch.set("operator", self._clock.now_ms())
+            self.latched_s = time.monotonic()
+
+
+def test_a_latch_set_by_another_process_halts_the_run(venue: Venue, tmp_path: Path) -> None:
+    """A halt latched in the state folder alone, without the control socket, stops a running engine within seconds."""
+    env, wanted = order(venue, tmp_path, 60.0)
+    with venues.open_access(env, (COIN,)) as access:
+        screen = LatchingScreen(HaltLatch(state_dir(), access.venue_name, access.account))
+        summary = run_fast(trade.trade(access, wanted, screen))
+    assert time.monotonic() - screen.latched_s < 10.0
+    assert summary.exit_code == Exit.HALTED
+    assert summary.exit_reason == "halted: operator"
+    assert venue.cloids() == []
 
 
 class MortalSocket:
