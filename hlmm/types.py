@@ -31,6 +31,10 @@ MICRO: Final = 1_000_000
 BPS: Final = 10_000
 PERP_DECIMALS: Final = 6
 PX_FIGURES: Final = 5
+POWERS: Final = tuple(10**power for power in range(PERP_DECIMALS + 1))
+"""10^0 … 10^6: the scales of every grid."""
+FIGURES_END: Final = 10**PX_FIGURES
+"""The first price, in units, with one figure too many."""
 MIN_NOTIONAL: Final = MicroUsd(10 * MICRO)
 
 
@@ -82,11 +86,11 @@ class Instrument(msgspec.Struct, frozen=True, gc=False):
 
     def price(self, px: Px) -> float:
         """`Px` to USD. Args: px, any integer. Returns: USD. Raises: nothing."""
-        return px / int(10**self.px_decimals)
+        return px / POWERS[PERP_DECIMALS - self.sz_decimals]
 
     def size(self, sz: Sz) -> float:
         """`Sz` to base units. Args: sz, any integer. Returns: base. Raises: nothing."""
-        return sz / int(10**self.sz_decimals)
+        return sz / POWERS[self.sz_decimals]
 
     def tick(self, px: Px) -> Px:
         """Tick at a price: the step to the next valid price above it. Args: px > 0. Returns: Px >= 1.
@@ -94,8 +98,10 @@ class Instrument(msgspec.Struct, frozen=True, gc=False):
         Integers are always valid, so the tick never exceeds 1 USD.
         """
         assert px > 0, px
-        by_figures = 10 ** max(0, len(str(int(px))) - PX_FIGURES)
-        return Px(min(by_figures, 10**self.px_decimals))
+        tick, whole = 1, POWERS[PERP_DECIMALS - self.sz_decimals]
+        while tick < whole and px >= tick * FIGURES_END:
+            tick *= 10
+        return Px(tick)
 
     def px_down(self, price: float) -> Px:
         """Largest valid `Px` <= price. Args: price, USD, finite. Returns: 0 when below one unit."""
@@ -124,9 +130,10 @@ class Instrument(msgspec.Struct, frozen=True, gc=False):
 
 def _floor(value: float, decimals: int) -> int:
     """Floor of value * 10^decimals, forgiving the last bits of a float that meant a decimal."""
-    scaled = value * float(10**decimals)
+    scaled = value * POWERS[decimals]
     nearest = round(scaled)
-    return nearest if math.isclose(scaled, nearest, rel_tol=FLOAT_SLACK, abs_tol=FLOAT_SLACK) else math.floor(scaled)
+    slack = FLOAT_SLACK * max(1.0, abs(scaled), abs(nearest))
+    return nearest if abs(scaled - nearest) <= slack else math.floor(scaled)
 
 
 def _ceil(value: float, decimals: int) -> int:

@@ -46,13 +46,15 @@ def disconnected(state: EngineState, reason: str) -> None:
     state.alarms.append(Alarm(code="disconnected", text=f"lost the venue: {reason}"))
 
 
-def own_sizes(state: EngineState, coin: CoinState, side: Side) -> dict[Px, Sz]:
-    """Our own resting size by price on one side, as far as the venue may show it."""
-    sizes: dict[Px, Sz] = {}
+def own_sizes(state: EngineState, coin: CoinState) -> tuple[dict[Px, Sz], dict[Px, Sz]]:
+    """Our own resting size by price, of bids and of asks, as far as the venue may show it."""
+    bids: dict[Px, Sz] = {}
+    asks: dict[Px, Sz] = {}
     for order in state.orders.of(coin.coin):
-        if order.side is side and order.is_live and order.oid is not None:
+        if order.oid is not None and order.is_live:
+            sizes = bids if order.side is Side.BID else asks
             sizes[order.px] = Sz(sizes.get(order.px, 0) + order.resting_sz)
-    return sizes
+    return bids, asks
 
 
 def _quoted(state: EngineState, coin: CoinState) -> None:
@@ -61,8 +63,9 @@ def _quoted(state: EngineState, coin: CoinState) -> None:
     ledger = state.ledger.coins.get(coin.coin)
     if ledger is not None and mid_px is not None:
         ledger.mature(state.ts, mid_px)
-    bid = coin.book.others_top(Side.BID, own_sizes(state, coin, Side.BID))
-    ask = coin.book.others_top(Side.ASK, own_sizes(state, coin, Side.ASK))
+    own_bids, own_asks = own_sizes(state, coin)
+    bid = coin.book.others_top(Side.BID, own_bids)
+    ask = coin.book.others_top(Side.ASK, own_asks)
     instrument = coin.instrument
     if bid is None or ask is None or instrument is None or coin.book.top_venue_ts is None:
         return

@@ -125,6 +125,8 @@ class CoinBook:
         deeper = self.bids if side is Side.BID else self.asks
         if top is None:
             return None
+        if top.sz > 0 and top.px not in own:
+            return top
         for level in (top, *(lv for lv in deeper if side * lv.px < side * top.px)):
             others_sz = level.sz - own.get(level.px, 0)
             if others_sz > 0:

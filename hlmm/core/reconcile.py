@@ -65,7 +65,6 @@ def reconcile(allowed: Allowed, orders: tuple[Order, ...], terms: Terms) -> Plan
     for side in (Side.BID, Side.ASK):
         if side in terms.held and any(quote.side is side for quote in allowed.quotes):
             continue
-        draft.wall = _own_wall(side, orders, draft)
         _plan_side(draft, side, allowed, orders, terms)
     return Plan(tuple(draft.pulls), tuple(draft.moves), tuple(draft.adds))
 
@@ -106,10 +105,18 @@ def _plan_side(draft: _Draft, side: Side, allowed: Allowed, orders: tuple[Order,
     mine = sorted((o for o in orders if o.side is side), key=lambda o: (-side * o.px, o.cloid))
     wanted = [quote for quote in allowed.quotes if quote.side is side]
     stale, missing = _match(mine, wanted, terms.band)
+    if not stale and not missing:
+        return
+    draft.wall = _own_wall(side, orders, draft)
     draft.room = allowed.limit_sz - side * terms.position - sum(order.resting_sz for order in mine)
+    _resolve(draft, stale, missing, terms, is_wanted=bool(wanted))
+
+
+def _resolve(draft: _Draft, stale: list[Order], missing: list[Quote], terms: Terms, *, is_wanted: bool) -> None:
+    """Turn what does not match into moves, pulls and adds. Args: is_wanted, whether this side has any quote."""
     for order in stale:
-        if not wanted or not missing:
-            if _may_cancel(order, terms) and (not wanted or order.status is Status.OPEN):
+        if not missing:
+            if _may_cancel(order, terms) and (not is_wanted or order.status is Status.OPEN):
                 draft.pulls.append(order)
         elif order.status is Status.OPEN:
             draft.move(order, missing.pop(0), terms)
@@ -126,10 +133,12 @@ def _match(mine: list[Order], wanted: list[Quote], band: Band) -> tuple[list[Ord
     missing = list(wanted)
     stale: list[Order] = []
     for order in mine:
-        fit = None
+        fit: Quote | None = None
         if order.status in (Status.OPEN, Status.SENT):
-            fits = [quote for quote in missing if _fits(order, quote, band)]
-            fit = min(fits, key=lambda quote: abs(quote.px - order.px), default=None)
+            for quote in missing:
+                nearer = fit is None or abs(quote.px - order.px) < abs(fit.px - order.px)
+                if nearer and _fits(order, quote, band):
+                    fit = quote
         if fit is None:
             stale.append(order)
         else:
@@ -139,9 +148,10 @@ def _match(mine: list[Order], wanted: list[Quote], band: Band) -> tuple[list[Ord
 
 def _fits(order: Order, quote: Quote, band: Band) -> bool:
     """Whether the order is near enough to the quote, in price and size, to be left alone."""
-    nearer_bps = BPS * order.side * (order.px - quote.wish_px) / quote.px
-    farther_bps = BPS * order.side * (quote.px - order.px) / quote.px
-    if nearer_bps > band.inner_bps or farther_bps > band.outer_bps:
+    per_px = BPS * order.side
+    if per_px * (order.px - quote.wish_px) / quote.px > band.inner_bps:  # too near to the fair value
+        return False
+    if per_px * (quote.px - order.px) / quote.px > band.outer_bps:  # too far from it
         return False
     shortfall = quote.sz - order.resting_sz
     return abs(shortfall) <= band.size_tolerance_frac * quote.sz
