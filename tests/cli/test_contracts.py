@@ -8,8 +8,9 @@ from __future__ import annotations
 import json
 import signal
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from subprocess import CompletedProcess
+from subprocess import CompletedProcess, Popen
 from typing import Final
 
 import msgspec
@@ -105,6 +106,16 @@ def with_one_level(source: Path, target: Path) -> None:
     journal.close()
 
 
+@contextmanager
+def running(folder: Path, *arguments: str) -> Iterator[Popen[str]]:
+    """A command while it runs; it does not outlive its test."""
+    with start(folder, *arguments) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
 @pytest.fixture(scope="module")
 def venue(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Venue]:
     """A running `hlmm sim` with BTC."""
@@ -125,13 +136,13 @@ def test_sim(tmp_path: Path, number: int) -> None:
     """`sim` says where it listens in one first line, the accounts are the seed's, and a signal is its orderly end."""
     seen: list[object] = []
     for _ in range(2):
-        process = start(tmp_path, "sim", "--port", "0", "--seed", "7", "--coin", "BTC", "--json")
-        assert process.stdout is not None
-        ready = json.loads(process.stdout.readline())
-        assert faults(ready, SIM) == []
-        assert ready["ws_url"] == ready["rest_url"].replace("http", "ws") + "/ws"
-        process.send_signal(number)
-        rest, _ = process.communicate(timeout=20)
+        with running(tmp_path, "sim", "--port", "0", "--seed", "7", "--coin", "BTC", "--json") as process:
+            assert process.stdout is not None
+            ready = json.loads(process.stdout.readline())
+            assert faults(ready, SIM) == []
+            assert ready["ws_url"] == ready["rest_url"].replace("http", "ws") + "/ws"
+            process.send_signal(number)
+            rest, _ = process.communicate(timeout=20)
         assert (process.returncode, rest) == (0, "")
         seen.append(ready["accounts"])
     assert seen[0] == seen[1]
@@ -160,12 +171,12 @@ def test_run_status_and_flatten(tmp_path: Path, venue: Venue) -> None:
     """`run` ends with its one object, `status` speaks of it during and after, `flatten` ends at verified zero."""
     where = ("+asset=BTC", "env=sim", f"env.sim.connect={venue.url}")
     assert told(hlmm(tmp_path, "status", "--json"), STATUS) == []
-    process = start(tmp_path, "run", *where, "--json")
-    venue.wait_for_orders(process)
-    (running,) = listed(told(hlmm(tmp_path, "status", "--json"), STATUS))
-    assert (field(running, "pid"), field(running, "coins")) == (process.pid, ["BTC"])
-    process.send_signal(signal.SIGINT)
-    stdout, stderr = process.communicate(timeout=60)
+    with running(tmp_path, "run", *where, "--json") as process:
+        venue.wait_for_orders(process)
+        (alive,) = listed(told(hlmm(tmp_path, "status", "--json"), STATUS))
+        assert (field(alive, "pid"), field(alive, "coins")) == (process.pid, ["BTC"])
+        process.send_signal(signal.SIGINT)
+        stdout, stderr = process.communicate(timeout=60)
     summary = told(CompletedProcess([], process.returncode, stdout, stderr), RUN)
     assert list(json_object(field(summary, "position"))) == ["BTC"]
     (ended,) = listed(told(hlmm(tmp_path, "status", "--json"), STATUS))
