@@ -18,6 +18,7 @@ VERBS: Final[dict[str, Verb]] = {
     "flatten": Verb("hlmm.cli.flatten", "cancel, close, and exit 0 only when the venue says flat"),
     "halt": Verb("hlmm.cli.halt", "latch the halt: no engine quotes this account until resume"),
     "resume": Verb("hlmm.cli.resume", "clear the halt latch, with a reason"),
+    "doctor": Verb("hlmm.cli.doctor", "what must be right before a run, and how to mend what is not"),
     "validate-config": Verb("hlmm.cli.validate_config", "check one composition, or every preset with --all"),
     "backtest": Verb("hlmm.cli.backtest", "run a recorded tape through the engine in virtual time"),
     "replay": Verb("hlmm.cli.replay", "re-execute a run's journal and compare every command"),

@@ -5,15 +5,36 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, assert_never
 
 from hlmm.core.commands import Alarm
-from hlmm.core.events import AccountRead, BudgetRead, FeesRead, FundingPaid, MetaRead, OrderFilled, RoleRead
+from hlmm.core.events import (
+    AccountRead,
+    BudgetRead,
+    FeesRead,
+    FundingPaid,
+    LeverageRead,
+    LeverageRefused,
+    MetaRead,
+    OrderFilled,
+    RoleRead,
+)
 from hlmm.core.orders import is_ours
+from hlmm.core.state import Leverage
 from hlmm.types import NS_PER_S, Coin, Ns, Px, Sz
 
 if TYPE_CHECKING:
     from hlmm.core.account import CoinLedger
     from hlmm.core.state import EngineState
 
-AccountFact = OrderFilled | FundingPaid | AccountRead | BudgetRead | FeesRead | MetaRead | RoleRead
+AccountFact = (
+    OrderFilled
+    | FundingPaid
+    | AccountRead
+    | BudgetRead
+    | FeesRead
+    | MetaRead
+    | RoleRead
+    | LeverageRead
+    | LeverageRefused
+)
 
 FLAT_MARK: Final = Px(1)
 """Stands for the mark of a coin without a position until the first one arrives; it multiplies a size of zero."""
@@ -28,18 +49,46 @@ def absorb_account(state: EngineState, event: AccountFact) -> None:
             _account(state, event)
         case FundingPaid():
             state.ledger.fund(event)
+        case BudgetRead() | FeesRead() | RoleRead():
+            _terms(state, event)
+        case MetaRead():
+            _meta(state, event)
+        case LeverageRead() | LeverageRefused():
+            _leverage(state, event)
+        case _:
+            assert_never(event)
+
+
+def _terms(state: EngineState, event: BudgetRead | FeesRead | RoleRead) -> None:
+    """What the account may do, and at what price."""
+    match event:
         case BudgetRead():
             state.budget.read(event.requests_used, event.requests_cap)
             state.gate.confirm("budget")
         case FeesRead():
             state.maker_bps = event.maker_bps
             state.gate.confirm("fees")
-        case MetaRead():
-            _meta(state, event)
         case RoleRead():
             _role(state, event)
         case _:
             assert_never(event)
+
+
+def _leverage(state: EngineState, event: LeverageRead | LeverageRefused) -> None:
+    """Learn what a coin is set to; the gate opens when every coin is set as configured. Other coins are not ours."""
+    coin = state.coins.get(event.coin)
+    if coin is None:
+        return
+    if isinstance(event, LeverageRefused):
+        coin.leverage = Leverage.REFUSED
+        fix = "close the position or set it by hand at the venue, then start again"
+        text = f"{event.coin}: the venue refused {coin.config.margin_mode} {coin.config.leverage}x: {event.text}; {fix}"
+        state.alarms.append(Alarm(code="leverage_refused", text=text))
+        return
+    wanted = (coin.config.leverage, coin.config.margin_mode == "cross")
+    coin.leverage = Leverage.AS_WANTED if (event.leverage, event.is_cross) == wanted else Leverage.OTHER
+    if all(other.leverage is Leverage.AS_WANTED for other in state.coins.values()):
+        state.gate.confirm("leverage")
 
 
 def _role(state: EngineState, event: RoleRead) -> None:

@@ -4,8 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from hlmm.core.commands import CancelOrder, QueryOrder, ReadAccount, ReadBudget, ReadFills, ReadOpenOrders, Resubscribe
+from hlmm.core.commands import (
+    CancelOrder,
+    QueryOrder,
+    ReadAccount,
+    ReadBudget,
+    ReadFills,
+    ReadOpenOrders,
+    Resubscribe,
+    SetLeverage,
+)
 from hlmm.core.orders import Evidence, Order, Status
+from hlmm.core.state import Leverage
 from hlmm.types import NS_PER_MS, NS_PER_S, Ns
 
 if TYPE_CHECKING:
@@ -35,7 +45,19 @@ def care(state: EngineState) -> list[AnyCommand]:
         commands += [*_read_missed_fills(state), ReadOpenOrders(), ReadAccount()]
     elif connected and state.is_refetch_due:
         commands += _read_missed_fills(state)
-    return commands + _prove_stop(state) + _renew_feed(state)
+    return commands + _set_leverages(state) + _prove_stop(state) + _renew_feed(state)
+
+
+def _set_leverages(state: EngineState) -> list[AnyCommand]:
+    """Set what the venue says is set otherwise. Setting is idempotent, so a lost answer is simply asked for again."""
+    commands: list[AnyCommand] = []
+    for coin in () if state.is_stopping else state.coins.values():
+        if coin.leverage is Leverage.OTHER and _due(state, coin.leverage_ts, state.config.timing.query_after_s):
+            coin.leverage_ts = state.ts
+            state.budget.spend(1)
+            is_cross = coin.config.margin_mode == "cross"
+            commands.append(SetLeverage(coin=coin.coin, leverage=coin.config.leverage, is_cross=is_cross))
+    return commands
 
 
 def _care_for_orders(state: EngineState) -> list[AnyCommand]:

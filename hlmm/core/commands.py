@@ -61,6 +61,14 @@ class ReadFills(Command, frozen=True, gc=False):
     since_ms: int
 
 
+class SetLeverage(Command, frozen=True, gc=False):
+    """Set a coin's leverage and margin mode at the venue; answered by `LeverageRead` or `LeverageRefused`."""
+
+    coin: Coin
+    leverage: int
+    is_cross: bool
+
+
 class ReadBudget(Command, frozen=True, gc=False):
     """Ask for the request budget; answered by `BudgetRead`."""
 
@@ -100,5 +108,5 @@ class Decision(Command, frozen=True, gc=False):
 
 AnyCommand = (
     PlaceOrder | CancelOrder | ModifyOrder | QueryOrder | ReadOpenOrders | ReadAccount | ReadFills | ReadBudget
-    | Resubscribe | Alarm | Decision
+    | SetLeverage | Resubscribe | Alarm | Decision
 )  # fmt: skip

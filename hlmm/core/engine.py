@@ -28,6 +28,8 @@ from hlmm.core.events import (
     FrameQuarantined,
     FundingPaid,
     HaltRequested,
+    LeverageRead,
+    LeverageRefused,
     MetaRead,
     OpenOrdersRead,
     OrderFilled,
@@ -116,7 +118,17 @@ class Engine:
                 absorb_orders.absorb_answer(state, event)
             case OrderUpdated() | OrderStatusRead() | OpenOrdersRead():
                 absorb_orders.absorb_report(state, event)
-            case OrderFilled() | FundingPaid() | AccountRead() | BudgetRead() | FeesRead() | MetaRead() | RoleRead():
+            case (
+                OrderFilled()
+                | FundingPaid()
+                | AccountRead()
+                | BudgetRead()
+                | FeesRead()
+                | MetaRead()
+                | RoleRead()
+                | LeverageRead()
+                | LeverageRefused()
+            ):
                 absorb_account.absorb_account(state, event)
             case FeedConnected() | FeedDisconnected() | StopRequested() | HaltRequested() | FrameQuarantined():
                 self._absorb_control(event)

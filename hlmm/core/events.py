@@ -314,6 +314,21 @@ class BudgetRead(Event, frozen=True, gc=False):
     volume: MicroUsd
 
 
+class LeverageRead(Event, frozen=True, gc=False):
+    """The account's leverage and margin mode of one coin, as set at the venue."""
+
+    coin: Coin
+    leverage: int
+    is_cross: bool
+
+
+class LeverageRefused(Event, frozen=True, gc=False):
+    """The venue refused to set a coin's leverage."""
+
+    coin: Coin
+    text: str
+
+
 class RoleRead(Event, frozen=True, gc=False):
     """Whose orders this signer's are: the account the venue maps the signer to."""
 
@@ -336,6 +351,6 @@ AnyEvent = (
     BboChanged | BookChanged | TradesPrinted | ContextChanged | Tick
     | OrderRested | OrderUpdated | OrderFilled | CancelAcked | OrderRejected | CancelRejected | OrderMatched
     | ActionRefused | RequestLost | RequestUnsent | OrderStatusRead | OpenOrdersRead | AccountRead | FundingPaid
-    | MetaRead | FeesRead | BudgetRead | RoleRead | FeedConnected | FeedDisconnected | StopRequested | HaltRequested
-    | FrameQuarantined
+    | MetaRead | FeesRead | BudgetRead | LeverageRead | LeverageRefused | RoleRead
+    | FeedConnected | FeedDisconnected | StopRequested | HaltRequested | FrameQuarantined
 )  # fmt: skip

@@ -98,7 +98,8 @@ class CoinConfig(Frozen):
     coin: str = Field(
         pattern=r"^([a-z0-9]{1,6}:)?[A-Za-z0-9]{1,16}$", description="name on the wire; dex:COIN is HIP-3"
     )
-    leverage: int = Field(ge=1, le=50, description="position limit as a multiple of account value")
+    leverage: int = Field(ge=1, le=50, description="set at the venue; position limit as a multiple of account value")
+    margin_mode: Literal["cross", "isolated"] = Field(description="set at the venue; builder-dex coins are isolated")
     market: MarketPriors
     spread: SpreadConfig
     stochastic: StochasticConfig

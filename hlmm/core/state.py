@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 from collections import deque
 from typing import TYPE_CHECKING, Final
 
@@ -24,6 +25,15 @@ EARLY_FILLS_MAX: Final = 5000
 """Fills kept until the first account snapshot tells which of them it already holds."""
 
 
+class Leverage(enum.Enum):
+    """What is known of a coin's leverage and margin mode at the venue."""
+
+    UNREAD = "not read yet"
+    OTHER = "not as configured"
+    AS_WANTED = "as configured"
+    REFUSED = "refused by the venue"
+
+
 class CoinState:
     """One coin: its market, its quoter, and what was last decided."""
 
@@ -41,6 +51,8 @@ class CoinState:
         self.gridded_from: tuple[Wish, Instrument, Px, Px] | None = None
         self.gridded: tuple[Quote, ...] = ()
         self.reason = "starting"
+        self.leverage = Leverage.UNREAD
+        self.leverage_ts = Ns(0)
         self.is_two_sided = False
         self.first_two_sided_ts: Ns | None = None
         self.two_sided_ns = 0
@@ -82,7 +94,7 @@ class CoinState:
 class Gate:
     """What must be known before the first quote, and again after every reconnect. Fail closed."""
 
-    NEEDS: Final = ("connection", "instruments", "account", "open_orders", "fees", "budget", "signer")
+    NEEDS: Final = ("connection", "instruments", "account", "open_orders", "fees", "budget", "signer", "leverage")
 
     def __init__(self) -> None:
         """Start with everything missing."""

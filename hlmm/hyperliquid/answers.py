@@ -103,6 +103,12 @@ def refused(purpose: ActionPurpose, text: str, ts: Ns) -> list[AnyEvent]:
     return [ActionRefused(ts=ts, cloids=cloids, cancels=cancels, reason=meaning.reason, text=text)]
 
 
+def setting_refusal(payload: bytes | msgspec.Raw) -> str | None:
+    """Why the venue refused a setting, None when it took it. Raises: wire.DecodeErrors."""
+    answer = _ANSWER.decode(payload)
+    return None if answer.status == "ok" else _TEXT.decode(answer.response)
+
+
 def _unexplained(purpose: ActionPurpose, payload: bytes | msgspec.Raw, why: str, ts: Ns) -> list[AnyEvent]:
     why = f"answer not understood: {why}"[: wire.TEXT_KEPT]
     return [

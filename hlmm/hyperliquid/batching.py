@@ -7,7 +7,7 @@ from typing import TypeVar
 
 import msgspec
 
-from hlmm.core.commands import AnyCommand, CancelOrder, ModifyOrder, PlaceOrder
+from hlmm.core.commands import AnyCommand, CancelOrder, ModifyOrder, PlaceOrder, SetLeverage
 from hlmm.hyperliquid.actions import (
     BatchModify,
     CancelByCloid,
@@ -15,6 +15,7 @@ from hlmm.hyperliquid.actions import (
     ModifyWire,
     Order,
     OrderWire,
+    UpdateLeverage,
     order_of_texts,
 )
 from hlmm.hyperliquid.inflight import ActionPurpose, Cancels, Modifies, Places
@@ -108,6 +109,12 @@ def batches(grouped: Grouped, universe: Universe, *, fast_cancels: bool, items_m
 def place_action(places: Sequence[PlaceOrder], universe: Universe) -> Order:
     """One order action. Args: places, of known coins. Raises: ValueError when a coin is not known."""
     return Order(tuple([_order(item, universe) for item in places]))
+
+
+def leverage_action(wanted: SetLeverage, universe: Universe) -> UpdateLeverage | None:
+    """The updateLeverage action; None when no dex of the run lists the coin."""
+    grid = universe.find(wanted.coin)
+    return None if grid is None else UpdateLeverage(grid.instrument.asset, wanted.is_cross, wanted.leverage)
 
 
 def _cancel(cancel: CancelOrder, universe: Universe) -> CancelCloidWire:

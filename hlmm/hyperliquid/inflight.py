@@ -7,7 +7,7 @@ from typing import Final, Literal
 
 import msgspec
 
-from hlmm.core.commands import CancelOrder, ModifyOrder, PlaceOrder
+from hlmm.core.commands import CancelOrder, ModifyOrder, PlaceOrder, SetLeverage
 from hlmm.core.events import RequestLost, RequestUnsent
 from hlmm.types import Cloid, Coin, Ns
 
@@ -66,6 +66,12 @@ class Modifies(Purpose, frozen=True, gc=False):
     orders: tuple[ModifyOrder, ...]
 
 
+class SetTo(Purpose, frozen=True, gc=False):
+    """One updateLeverage action."""
+
+    wanted: SetLeverage
+
+
 class DexsRead(Purpose, frozen=True, gc=False):
     """`perpDexs` of the opening."""
 
@@ -97,6 +103,12 @@ class StatusOf(Purpose, frozen=True, gc=False):
     coin: Coin
 
 
+class LeverageOf(Purpose, frozen=True, gc=False):
+    """`activeAssetData` of one coin."""
+
+    coin: Coin
+
+
 class Simple(Purpose, frozen=True, gc=False):
     """A read whose answer stands alone."""
 
@@ -104,8 +116,8 @@ class Simple(Purpose, frozen=True, gc=False):
 
 
 ActionPurpose = Places | Cancels | Modifies
-InfoPurpose = DexsRead | MetaOf | StateOf | OrdersOf | StatusOf | Simple
-AnyPurpose = ActionPurpose | InfoPurpose
+InfoPurpose = DexsRead | MetaOf | StateOf | OrdersOf | StatusOf | LeverageOf | Simple
+AnyPurpose = ActionPurpose | SetTo | InfoPurpose
 
 
 class Pending(msgspec.Struct, frozen=True, gc=False):

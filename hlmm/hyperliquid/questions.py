@@ -7,7 +7,7 @@ from typing import Final, Literal
 import msgspec
 
 from hlmm.hyperliquid.actions import SignedAction
-from hlmm.hyperliquid.inflight import DexsRead, InfoPurpose, MetaOf, OrdersOf, Simple, StateOf, StatusOf
+from hlmm.hyperliquid.inflight import DexsRead, InfoPurpose, LeverageOf, MetaOf, OrdersOf, Simple, StateOf, StatusOf
 from hlmm.types import Address
 
 
@@ -18,6 +18,7 @@ class Question(msgspec.Struct, frozen=True, gc=False, rename="camel", omit_defau
     user: str = ""
     dex: str = ""
     oid: str = ""
+    coin: str = ""
     start_time: int = -1
 
 
@@ -52,6 +53,8 @@ def question(purpose: InfoPurpose, account: Address, signer: Address, since_ms: 
             return Question(type="frontendOpenOrders", user=account, dex=purpose.dex)
         case StatusOf():
             return Question(type="orderStatus", user=account, oid=purpose.cloid)
+        case LeverageOf():
+            return Question(type="activeAssetData", user=account, coin=purpose.coin)
         case Simple():
             user = signer if purpose.read == "userRole" else account
             return Question(type=purpose.read, user=user, start_time=since_ms if purpose.read in SINCE else -1)

@@ -6,22 +6,24 @@ from collections.abc import Sequence
 
 import msgspec
 
+from hlmm.core.commands import AnyCommand, QueryOrder, ReadAccount, ReadBudget, ReadFills, ReadOpenOrders
 from hlmm.core.events import AnyEvent, RoleRead
 from hlmm.hyperliquid import feed, limits, reads, wire
 from hlmm.hyperliquid.gather import Gathers
 from hlmm.hyperliquid.inflight import (
     AnyPurpose,
     InfoPurpose,
+    LeverageOf,
     OrdersOf,
     Simple,
     StateOf,
     StatusOf,
 )
 from hlmm.hyperliquid.universe import Universe
-from hlmm.types import Address, Ns
+from hlmm.types import Address, Coin, Ns
 
 Payload = bytes | msgspec.Raw
-ReadPurpose = StateOf | OrdersOf | StatusOf | Simple
+ReadPurpose = StateOf | OrdersOf | StatusOf | LeverageOf | Simple
 
 
 class Reading:
@@ -41,6 +43,22 @@ class Reading:
         self.surcharge = 0
         """IP weight that the rows of the last answer added to its question's."""
 
+    def purposes(self, command: AnyCommand, ts: Ns) -> list[InfoPurpose]:
+        """What to ask for a command of the engine; nothing when it is no read."""
+        match command:
+            case QueryOrder():
+                return [StatusOf(command.cloid, command.coin)]
+            case ReadAccount():
+                return self.account_purposes(ts)
+            case ReadOpenOrders():
+                return self.orders_purposes(ts)
+            case ReadFills():
+                return [Simple("userFillsByTime"), Simple("userFunding")]
+            case ReadBudget():
+                return [Simple("userRateLimit")]
+            case _:
+                return []
+
     def account_purposes(self, ts: Ns) -> list[InfoPurpose]:
         """What to ask for one `AccountRead`."""
         gather = self._states.start(self._dexs, ts)
@@ -51,10 +69,11 @@ class Reading:
         gather = self._orders.start(self._dexs, ts)
         return [OrdersOf(dex, gather) for dex in self._dexs]
 
-    def opening_purposes(self, ts: Ns) -> list[InfoPurpose]:
-        """What to ask right after the subscriptions stand."""
+    def opening_purposes(self, ts: Ns, coins: Sequence[Coin]) -> list[InfoPurpose]:
+        """What to ask right after the subscriptions stand. Args: coins, the listed ones of the run."""
         singles: list[InfoPurpose] = [Simple("userFees"), Simple("userRateLimit"), Simple("userRole")]
-        return [*self.account_purposes(ts), *self.orders_purposes(ts), *singles]
+        settings = [LeverageOf(coin) for coin in coins]
+        return [*self.account_purposes(ts), *self.orders_purposes(ts), *singles, *settings]
 
     def give_up(self, purpose: AnyPurpose) -> bool:
         """Void a read of which a part failed. Returns: False when another part had voided it already."""
@@ -79,6 +98,8 @@ class Reading:
             case OrdersOf():
                 orders = self._orders.put(purpose.gather, purpose.dex, reads.orders(payload))
                 return [] if orders is None else [reads.open_orders(universe, orders.parts, orders.asked_ts, ts)]
+            case LeverageOf():
+                return [reads.leverage(purpose.coin, payload, ts)]
             case StatusOf():
                 return [reads.order_status(universe, purpose.cloid, payload, ts)]
             case Simple():

@@ -16,6 +16,7 @@ from hlmm.core.events import (
     BudgetRead,
     FeesRead,
     Holding,
+    LeverageRead,
     OpenOrder,
     OpenOrdersRead,
     OrderState,
@@ -28,7 +29,7 @@ from hlmm.hyperliquid.feed import SIDES
 from hlmm.hyperliquid.grid import cloid_of, money, rate
 from hlmm.hyperliquid.signing import address_bytes
 from hlmm.hyperliquid.universe import DexsWire, MetaWire, Universe, is_spot
-from hlmm.types import BPS, Address, Cloid, MicroUsd, Ms, Ns, Oid, Px, Sz
+from hlmm.types import BPS, Address, Cloid, Coin, MicroUsd, Ms, Ns, Oid, Px, Sz
 
 Payload = bytes | msgspec.Raw
 NO_ACCOUNT: Final = Address("")
@@ -90,6 +91,15 @@ class _StatusWire(msgspec.Struct, frozen=True, gc=False):
     order: _StatusOrderWire | None = None
 
 
+class _LeverageWire(msgspec.Struct, frozen=True, gc=False):
+    type: str
+    value: int
+
+
+class _ActiveWire(msgspec.Struct, frozen=True, gc=False):
+    leverage: _LeverageWire
+
+
 class _FundingEntryWire(msgspec.Struct, frozen=True, gc=False):
     time: wire.U63
     delta: msgspec.Raw
@@ -104,6 +114,7 @@ _DEXS: Final = msgspec.json.Decoder(DexsWire)
 _META: Final = msgspec.json.Decoder(MetaWire)
 _STATE: Final = msgspec.json.Decoder(StateWire)
 _ORDERS: Final = msgspec.json.Decoder(list[wire.OrderInfo])
+_ACTIVE: Final = msgspec.json.Decoder(_ActiveWire)
 _FEES: Final = msgspec.json.Decoder(_FeesWire)
 _LIMIT: Final = msgspec.json.Decoder(_LimitWire)
 _ROLE: Final = msgspec.json.Decoder(_RoleWire)
@@ -232,6 +243,12 @@ def budget(payload: Payload, ts: Ns) -> BudgetRead:
         requests_cap=answer.requests_cap,
         volume=money(answer.cum_vlm),
     )
+
+
+def leverage(coin: Coin, payload: Payload, ts: Ns) -> LeverageRead:
+    """The answer to `activeAssetData`. Raises: wire.DecodeErrors."""
+    told = _ACTIVE.decode(payload).leverage
+    return LeverageRead(ts=ts, coin=coin, leverage=told.value, is_cross=told.type == "cross")
 
 
 def role(payload: Payload, signer: Address, ts: Ns) -> RoleRead:

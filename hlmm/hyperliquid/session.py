@@ -13,10 +13,10 @@ from typing import Final
 
 import msgspec
 
-from hlmm.core.commands import AnyCommand, QueryOrder, ReadAccount, ReadBudget, ReadFills, ReadOpenOrders, Resubscribe
-from hlmm.core.events import AnyEvent, FeedConnected, FeedDisconnected, FrameQuarantined, MetaRead
-from hlmm.hyperliquid import answers, batching, inflight, limits, questions, subscriptions, wire
-from hlmm.hyperliquid.actions import sign
+from hlmm.core.commands import AnyCommand, ReadFills, Resubscribe, SetLeverage
+from hlmm.core.events import AnyEvent, FeedConnected, FeedDisconnected, FrameQuarantined, LeverageRefused, MetaRead
+from hlmm.hyperliquid import answers, batching, inflight, limits, oddities, questions, subscriptions, wire
+from hlmm.hyperliquid.actions import AnyAction, SignedAction, sign
 from hlmm.hyperliquid.feed import Feed, quarantined
 from hlmm.hyperliquid.inflight import InFlight, Outbox, Pending, Request, SentState
 from hlmm.hyperliquid.limits import Allowance
@@ -88,6 +88,7 @@ class Session:
         self._link = Link.CLOSED
         self._universe: Universe | None = None
         self._feed: Feed | None = None
+        self._listed: list[Coin] = []
         self._awaiting: dict[str, None] = {}
         self._deferred: list[AnyEvent] = []
         self._reconnect = ""
@@ -154,34 +155,31 @@ class Session:
             for batch in batching.batches(known, self._universe, fast_cancels=fast, items_max=most):
                 self._act(batch, ts, out)
         for command in commands:
-            self._read(command, ts, out)
+            self._other(command, ts, out)
         return out
 
     def _act(self, batch: batching.Batch, ts: Ns, out: Outbox) -> None:
-        profile, nonce = self._profile, self._nonces.take(ts)
-        lifetime = None if isinstance(batch.purpose, inflight.Cancels) else profile.action_lifetime_ms
-        expires_after = None if lifetime is None else ts // NS_PER_MS + lifetime
-        stamp = Stamp(nonce=nonce, network=profile.network, vault=profile.vault, expires_after=expires_after)
-        signed = sign(batch.action, profile.signer, stamp)
+        lifetime = None if isinstance(batch.purpose, inflight.Cancels) else self._profile.action_lifetime_ms
+        signed = self._sign(batch.action, lifetime, ts)
         self._send(batch.purpose, signed, limits.action_weight(len(batch.purpose.orders)), ts, out)
 
-    def _read(self, command: AnyCommand, ts: Ns, out: Outbox) -> None:
-        match command:
-            case QueryOrder():
-                self._ask_politely([inflight.StatusOf(command.cloid, command.coin)], ts, out)
-            case ReadAccount():
-                self._ask_politely(self._reading.account_purposes(ts), ts, out)
-            case ReadOpenOrders():
-                self._ask_politely(self._reading.orders_purposes(ts), ts, out)
-            case ReadFills():
-                kinds = (inflight.Simple("userFillsByTime"), inflight.Simple("userFunding"))
-                self._ask_politely(kinds, ts, out, since_ms=command.since_ms)
-            case ReadBudget():
-                self._ask_politely([inflight.Simple("userRateLimit")], ts, out)
-            case Resubscribe():
-                out.reconnect = command.why
-            case _:
-                pass
+    def _sign(self, action: AnyAction, lifetime_ms: int | None, ts: Ns) -> SignedAction:
+        profile, nonce = self._profile, self._nonces.take(ts)
+        expires_after = None if lifetime_ms is None else ts // NS_PER_MS + lifetime_ms
+        stamp = Stamp(nonce=nonce, network=profile.network, vault=profile.vault, expires_after=expires_after)
+        return sign(action, profile.signer, stamp)
+
+    def _other(self, command: AnyCommand, ts: Ns, out: Outbox) -> None:
+        """What is no order: a read, a setting, or a wish for a new connection."""
+        if isinstance(command, SetLeverage):
+            action = None if self._universe is None else batching.leverage_action(command, self._universe)
+            if action is not None:
+                self._send(inflight.SetTo(command), self._sign(action, None, ts), limits.action_weight(1), ts, out)
+        elif isinstance(command, Resubscribe):
+            out.reconnect = command.why
+        else:
+            since_ms = command.since_ms if isinstance(command, ReadFills) else 0
+            self._ask_politely(self._reading.purposes(command, ts), ts, out, since_ms=since_ms)
 
     def _ask_politely(
         self, purposes: Sequence[inflight.InfoPurpose], ts: Ns, out: Outbox, *, since_ms: int = 0
@@ -240,7 +238,7 @@ class Session:
             case wire.Undecodable():
                 events += [] if typed.text == GREETING else [quarantined(typed, ts)]
             case _:
-                events += self._feed.events(typed, ts) if self._feed is not None else [_early(ts)]
+                events += self._feed.events(typed, ts) if self._feed is not None else [oddities.early(ts)]
         return out, events
 
     def answered(self, request_id: int, status: int, body: bytes, ts: Ns) -> tuple[Outbox, list[AnyEvent]]:
@@ -248,7 +246,7 @@ class Session:
         out, events = Outbox(), self._flush()
         pending = self._in_flight.close(request_id)
         if pending is None:
-            return out, [*events, _orphan(request_id, ts)]
+            return out, [*events, oddities.orphan(request_id, ts)]
         if status == HTTP_OK:
             events += self._settle(pending, body, ts, out)
         else:
@@ -293,7 +291,7 @@ class Session:
     def _posted(self, data: wire.PostData, ts: Ns, out: Outbox) -> list[AnyEvent]:
         pending = self._in_flight.close(data.id)
         if pending is None:
-            return [_orphan(data.id, ts)]
+            return [oddities.orphan(data.id, ts)]
         payload = data.response.payload
         try:
             if data.response.type == "error":
@@ -301,7 +299,7 @@ class Session:
             if data.response.type == "info":
                 payload = _INFO.decode(payload).data
         except wire.DecodeErrors as error:
-            return [*self._lose(pending, "answer not understood", ts), _strange(payload, error, ts)]
+            return [*self._lose(pending, "answer not understood", ts), oddities.strange(payload, error, ts)]
         return self._settle(pending, payload, ts, out)
 
     def _acked(self, ack: wire.AckData, ts: Ns, out: Outbox) -> list[AnyEvent]:
@@ -311,7 +309,7 @@ class Session:
         if self._awaiting or self._link is not Link.SUBSCRIBING:
             return []
         self._link = Link.OPEN
-        for purpose in self._reading.opening_purposes(ts):
+        for purpose in self._reading.opening_purposes(ts, self._listed):
             self._ask(purpose, ts, out)
         return [FeedConnected(ts=ts)]
 
@@ -336,6 +334,8 @@ class Session:
                 case inflight.Places() | inflight.Cancels() | inflight.Modifies():
                     assert self._universe is not None, "actions are sent after metadata"
                     return answers.action_events(purpose, payload, self._universe, ts)
+                case inflight.SetTo():
+                    return self._set(purpose, payload, ts, out)
                 case inflight.DexsRead() | inflight.MetaOf():
                     return self._opened(purpose, payload, ts, out)
                 case _:
@@ -343,7 +343,16 @@ class Session:
                     self._weight.spend(ts, self._reading.surcharge)
                     return events
         except wire.DecodeErrors as error:
-            return [*self._lose(pending, f"answer not understood: {error}", ts), _strange(payload, error, ts)]
+            return [*self._lose(pending, f"answer not understood: {error}", ts), oddities.strange(payload, error, ts)]
+
+    def _set(self, purpose: inflight.SetTo, payload: bytes | msgspec.Raw, ts: Ns, out: Outbox) -> list[AnyEvent]:
+        """A setting was answered: refused, or read back, since only the venue's own figure counts."""
+        coin = purpose.wanted.coin
+        refusal = answers.setting_refusal(payload)
+        if refusal is not None:
+            return [LeverageRefused(ts=ts, coin=coin, text=refusal)]
+        self._ask(inflight.LeverageOf(coin), ts, out)
+        return []
 
     def _opened(
         self, purpose: inflight.DexsRead | inflight.MetaOf, payload: bytes | msgspec.Raw, ts: Ns, out: Outbox
@@ -353,7 +362,7 @@ class Session:
             return []
         self._universe, self._feed = universe, Feed(universe)
         self._link = Link.SUBSCRIBING
-        listed = [coin for coin in self._profile.coins if universe.listed(coin)]
+        listed = self._listed = [coin for coin in self._profile.coins if universe.listed(coin)]
         for subscription in subscriptions.subscriptions(listed, self._profile.account):
             self._awaiting[subscriptions.key(subscription)] = None
             self._frame(subscriptions.frame(subscription), ts, out)
@@ -385,15 +394,3 @@ def _ns(seconds: float) -> Ns:
 
 def _is_id(text: str) -> bool:
     return text.isascii() and text.isdecimal() and len(text) <= len(str(wire.FRAME_BYTES_MAX))
-
-
-def _early(ts: Ns) -> FrameQuarantined:
-    return FrameQuarantined(ts=ts, channel="", why="data before the subscriptions were sent", text="")
-
-
-def _orphan(request_id: int, ts: Ns) -> FrameQuarantined:
-    return FrameQuarantined(ts=ts, channel="post", why="answer to no request in flight", text=str(request_id))
-
-
-def _strange(payload: bytes | msgspec.Raw, error: Exception, ts: Ns) -> FrameQuarantined:
-    return FrameQuarantined(ts=ts, channel="post", why=str(error)[: wire.TEXT_KEPT], text=wire.clip(payload))

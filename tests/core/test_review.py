@@ -235,6 +235,7 @@ def test_a_fill_before_the_first_mark_is_no_loss() -> None:
     bench.on(RoleRead(ts=bench.ts, signer=Address("0xa"), account=Address("0xb")))
     bench.on(FeesRead(ts=bench.ts, maker_bps=-0.2, taker_bps=2.4))
     bench.on(BudgetRead(ts=bench.ts, requests_used=0, requests_cap=20_000, volume=MicroUsd(0)))
+    bench.leverage()
     bench.on(FeedConnected(ts=bench.ts))
     bench.on(bench.account())
     nothing_open(bench)

@@ -6,11 +6,13 @@ import json
 
 import msgspec
 
-from hlmm.core.commands import ReadBudget, ReadOpenOrders, Resubscribe
+from hlmm.core.commands import ReadBudget, ReadOpenOrders, Resubscribe, SetLeverage
 from hlmm.core.events import (
     CancelAcked,
     FeedDisconnected,
     FrameQuarantined,
+    LeverageRead,
+    LeverageRefused,
     MetaRead,
     OrderRested,
     RequestLost,
@@ -60,6 +62,7 @@ def test_opening_sequence() -> None:
         "userFees",
         "userRateLimit",
         "userRole",
+        "activeAssetData",
     ]
     assert {one["user"] for one in asked[:4]} == {ACCOUNT}, "state is asked of the account, not of the agent"
     assert asked[4]["user"] == SecretKeySigner(KEY).address
@@ -295,3 +298,34 @@ def test_pings_and_silence() -> None:
 def test_resubscribe_asks_the_shell_to_reconnect() -> None:
     """The engine's Resubscribe becomes a reason to reconnect."""
     assert opened().submit([Resubscribe(why="BTC book is old")], START).reconnect == "BTC book is old"
+
+
+# ---- settings ----
+
+
+def test_a_setting_is_signed_sent_and_read_back() -> None:
+    """updateLeverage carries the asset id; its "ok" is not believed but read back from the venue."""
+    client = session()
+    open_session(client)
+    (frame,) = client.submit([SetLeverage(coin=BTC, leverage=7, is_cross=False)], START).frames
+    request = sent(frame)
+    action = request["request"]["payload"]["action"]
+    assert action == {"type": "updateLeverage", "asset": 1, "isCross": False, "leverage": 7}
+    out, events = client.receive(action_answer(request["id"], {"status": "ok", "response": {"type": "default"}}), START)
+    assert events == []
+    question = sent(out.frames[0])
+    assert question["request"]["payload"] == {"type": "activeAssetData", "user": ACCOUNT, "coin": "BTC"}
+    told = {"user": ACCOUNT, "coin": "BTC", "leverage": {"type": "isolated", "value": 7, "rawUsd": "0.0"}}
+    assert client.receive(info_answer(question["id"], "activeAssetData", told), START)[1] == [
+        LeverageRead(ts=START, coin=BTC, leverage=7, is_cross=False)
+    ]
+
+
+def test_a_refused_setting_keeps_the_venues_text() -> None:
+    """The venue's refusal of a setting becomes an event with its own words."""
+    client = session()
+    open_session(client)
+    (frame,) = client.submit([SetLeverage(coin=BTC, leverage=7, is_cross=True)], START).frames
+    text = "Cannot switch leverage type with open position."
+    answer = action_answer(sent(frame)["id"], {"status": "err", "response": text})
+    assert client.receive(answer, START)[1] == [LeverageRefused(ts=START, coin=BTC, text=text)]

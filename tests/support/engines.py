@@ -14,6 +14,7 @@ from hlmm.core.events import (
     FeedConnected,
     FeesRead,
     Holding,
+    LeverageRead,
     MetaRead,
     OpenOrder,
     OpenOrdersRead,
@@ -94,6 +95,7 @@ def coin_config(coin: str = "BTC", /, **limits: float) -> CoinConfig:
     return CoinConfig(
         coin=coin,
         leverage=10,
+        margin_mode="cross",
         market=MarketPriors(sigma_bps_sqrt_s=0.55, arrival_rate_per_s=0.17, kappa_per_bps=1.7, markout_bps=-0.1),
         spread=SpreadConfig(
             target_inventory_usd=2000.0,
@@ -168,7 +170,9 @@ class Bench:
 
     def __init__(self, config: EngineConfig | None = None) -> None:
         """Start an engine that has heard nothing."""
-        self.engine = Engine(config or engine_config(), RUN_TAG)
+        config = config or engine_config()
+        self.engine = Engine(config, RUN_TAG)
+        self.coins = tuple(Coin(coin.coin) for coin in config.coins)
         self.ts = Ns(1_000_000_000_000)
         self.sent: list[AnyCommand] = []
         self.log: list[AnyCommand] = []
@@ -204,6 +208,7 @@ class Bench:
         held = (Holding(coin=BTC, sz=Sz(position), mark_px=mark),) if position else ()
         self.on(MetaRead(ts=self.ts, instruments=(INSTRUMENT,)))
         self.on(RoleRead(ts=self.ts, signer=Address("0xa"), account=Address("0xb")))
+        self.leverage()
         self.on(FeesRead(ts=self.ts, maker_bps=-0.2, taker_bps=2.4))
         self.on(BudgetRead(ts=self.ts, requests_used=used, requests_cap=20_000, volume=MicroUsd(0)))
         self.on(self.account(held))
@@ -211,6 +216,12 @@ class Bench:
         self.on(FeedConnected(ts=self.ts))
         self.context()
         self.bbo()
+
+    def leverage(self, leverage: int = 10, *, is_cross: bool = True) -> list[AnyCommand]:
+        """What the venue says every coin is set to; as configured by default."""
+        for coin in self.coins:
+            self.on(LeverageRead(ts=self.ts, coin=coin, leverage=leverage, is_cross=is_cross))
+        return self.sent
 
     def account(self, held: tuple[Holding, ...] = (), value_usd: int = 10_000) -> AccountRead:
         """An account read of now."""
