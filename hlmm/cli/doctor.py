@@ -23,7 +23,7 @@ def command(
     as_json: Json = False,
     config_dir: ConfigDir = None,
 ) -> None:
-    """Check config, key, account, venue and this machine; exit 8 when something failed. Sends no order, sets nothing."""
+    """Check config, key, account, venue and this machine; exit 8 when something failed. It only reads."""
     import msgspec
 
     from hlmm.cli.view_doctor import findings_card
