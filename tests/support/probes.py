@@ -57,6 +57,7 @@ JUMPY: Final = {"risk.rejects_max": 3}
 ENGINE: Final[Mapping[str, Probe]] = {
     "assets.*.coin": Probe("ETH", stories.market),
     "assets.*.leverage": Probe(1, stories.poor),
+    "assets.*.margin_mode": Probe("isolated", stories.poor),
     MARKET + "sigma_bps_sqrt_s": Probe(1.5, stories.market),
     MARKET + "arrival_rate_per_s": Probe(0.05, stories.market),
     MARKET + "kappa_per_bps": Probe(1.2, stories.market),
