@@ -12,7 +12,7 @@ from hlmm.cli.completion import complete_override
 Overrides = Annotated[
     list[str] | None,
     typer.Argument(
-        metavar="[OVERRIDE]…", help="group=preset or key=value, such as +asset=BTC", autocompletion=complete_override
+        metavar="OVERRIDE", help="group=preset or key=value, such as +asset=BTC", autocompletion=complete_override
     ),
 ]
 ConfigDir = Annotated[

@@ -31,3 +31,22 @@ class WallClock:
     def real_s(self, seconds: float) -> float:
         """Real seconds that pass during so many seconds of this clock."""
         return seconds / self.speed
+
+
+class BlockingClock:
+    """A run's wall clock, and real time for pauses and deadlines of code that may block."""
+
+    def __init__(self, wall: WallClock) -> None:
+        self._wall = wall
+
+    def now_ms(self) -> Ms:
+        """Time now, ms since the epoch, as the venue counts it."""
+        return self._wall.now_ms()
+
+    def monotonic_s(self) -> float:
+        """Real time that never steps back, s."""
+        return time.monotonic()
+
+    def sleep(self, seconds: float) -> None:
+        """Wait, s; not at all when negative."""
+        time.sleep(max(0.0, seconds))

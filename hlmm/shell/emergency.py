@@ -17,6 +17,7 @@ import msgspec
 from hlmm.core.flatten import FlattenConfig, FlattenScope
 from hlmm.hyperliquid.actions import AnyAction
 from hlmm.shell import control
+from hlmm.shell.clock import BlockingClock
 from hlmm.shell.flatten import (
     Flattener,
     FlattenParts,
@@ -95,22 +96,6 @@ class Evidence:
             self._say(f"evidence not written: {problem}")
 
 
-class _Clock:
-    """The run's wall clock, and real time for pauses and deadlines."""
-
-    def __init__(self, access: Access) -> None:
-        self._wall = access.clock
-
-    def now_ms(self) -> Ms:
-        return self._wall.now_ms()
-
-    def monotonic_s(self) -> float:
-        return time.monotonic()
-
-    def sleep(self, seconds: float) -> None:
-        time.sleep(max(0.0, seconds))
-
-
 class _Floor:
     """The signer's nonce floor; a disk that cannot be written does not stop a flatten."""
 
@@ -131,7 +116,7 @@ def flatten(order: Emergency, deadline_s: float) -> FlattenReport:
 
     Args: deadline_s, real seconds.   Returns: the report.   Raises: nothing but bugs.
     """
-    access, clock = order.access, _Clock(order.access)
+    access, clock = order.access, BlockingClock(order.access.clock)
     latch = HaltLatch(order.state, access.venue_name, access.account)
     name = f"{access.venue_name}-{access.account}-{_wall_ms()}.jsonl"
     evidence = Evidence(order.state / "flatten" / name, order.say, clock.now_ms)

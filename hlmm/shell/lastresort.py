@@ -5,12 +5,12 @@ It needs no engine and no session. Positions are left alone: closing them is an 
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 
 from hlmm.core.flatten import FlattenConfig, FlattenScope
+from hlmm.shell.clock import BlockingClock
 from hlmm.shell.flatten import Flattener, FlattenParts, FlattenReport, FlattenTarget
 from hlmm.shell.nonces import NonceFloor
 from hlmm.types import Coin, Ms
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from hlmm.hyperliquid.actions import AnyAction
-    from hlmm.shell.clock import WallClock
     from hlmm.shell.venues import Access
 
 DEADLINE_S: Final = 15.0
@@ -45,20 +44,6 @@ class LastResort(msgspec.Struct, frozen=True, kw_only=True):
     say: Callable[[str], None]
 
 
-class _Clock:
-    def __init__(self, wall: WallClock) -> None:
-        self._wall = wall
-
-    def now_ms(self) -> Ms:
-        return self._wall.now_ms()
-
-    def monotonic_s(self) -> float:
-        return time.monotonic()
-
-    def sleep(self, seconds: float) -> None:
-        time.sleep(max(0.0, seconds))
-
-
 def cancel_everything(order: LastResort) -> FlattenReport:
     """Cancel by HTTP until the venue shows none of our orders twice, or 15 s passed. Blocking.
 
@@ -80,7 +65,7 @@ def cancel_everything(order: LastResort) -> FlattenReport:
             scope=FlattenScope("orders", order.coins),
             config=LIMITS,
             post=rest.post,
-            clock=_Clock(access.clock),
+            clock=BlockingClock(access.clock),
             nonces=nonces,
             step=step,
         )

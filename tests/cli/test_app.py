@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import time
+from pathlib import Path
 from typing import ClassVar
 
 import pytest
@@ -17,6 +18,7 @@ from hlmm.cli.completion import complete_override
 from hlmm.cli.errors import exit_code_of, render
 from hlmm.config import ConfigError, Problem, RunConfig
 from hlmm.shell.exits import Exit
+from tests.support.program import HLMM, environment, hlmm
 
 KEY = "0x" + "cd" * 32
 HEAVY = ("hydra", "omegaconf", "numpy", "pydantic", "httpx", "rich", "asyncio", "msgspec", "typer", "websockets")
@@ -142,6 +144,43 @@ def test_an_error_carries_its_exit_code(error: BaseException, code: Exit) -> Non
     """An exception's own exit code is the process's; any other exception is a bug and exits 1."""
     assert exit_code_of(error) is code
     assert render(error).endswith("\n")
+
+
+@pytest.mark.parametrize("verb", ["run", "backtest", "validate-config"])
+@pytest.mark.parametrize("content", [None, b""], ids=["missing", "empty"])
+def test_a_tape_that_is_none_exits_3(verb: str, content: bytes | None, tmp_path: Path) -> None:
+    """A recording that is missing or empty is told in words, before anything trades."""
+    tape = tmp_path / "tape.jsonl"
+    if content is not None:
+        tape.write_bytes(content)
+    done = hlmm(tmp_path, verb, "+asset=BTC", f"tape={tape}")
+    assert done.returncode == (3 if content is None or verb != "validate-config" else 0)
+    assert (content is None) == ("there is no file" in done.stdout + done.stderr)
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("arguments", [("run", "--for", "1s", "run.dir={file}/runs"), ("replay", "{folder}")])
+def test_what_the_system_refuses_is_no_bug(arguments: tuple[str, ...], tmp_path: Path) -> None:
+    """A folder that cannot be made and a journal that is not there are told with the next step and no traceback."""
+    file = tmp_path / "file"
+    file.write_bytes(b"")
+    done = hlmm(tmp_path, *(word.format(file=file, folder=tmp_path) for word in arguments))
+    assert done.returncode == 1
+    assert "fix: name another place" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_reader_that_leaves_changes_nothing(tmp_path: Path) -> None:
+    """`hlmm … | head` ends without a word about a broken pipe, and with the verb's own exit code."""
+    read, write = os.pipe()
+    os.close(read)
+    done = subprocess.run(
+        [*HLMM, "status", "--runs-dir", str(tmp_path)], env=environment(tmp_path), stdout=write, stderr=subprocess.PIPE,
+        check=False, timeout=60,
+    )  # fmt: skip
+    os.close(write)
+    assert done.returncode == 0
+    assert done.stderr == b""
 
 
 def test_errors_are_told_plainly() -> None:
