@@ -40,6 +40,10 @@ fmt:
     ruff check --fix .
     ruff format .
 
+# the quick benchmarks, one table: ratios against peers of the same run
+bench:
+    python bench/table.py
+
 # types only
 types:
     mypy

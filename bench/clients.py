@@ -3,6 +3,8 @@
 python bench/clients.py URL        the SDK's example loop, until killed
 """
 
+# ruff: noqa: PLC0415 - the SDK is imported only by the process that measures it
+
 from __future__ import annotations
 
 import contextlib
@@ -19,39 +21,35 @@ ROOT: Final = Path(__file__).resolve().parents[1]
 KEY: Final = bytes(range(1, 33))
 DEPTH: Final = 0.003
 ORDER_SIZE: Final = 0.001
-STOP_S: Final = 10.0
 NATIVE: Final = {"ECC_BACKEND_CLASS": "eth_keys.backends.NativeECCBackend"}
 COINCURVE: Final = {"ECC_BACKEND_CLASS": "eth_keys.backends.CoinCurveECCBackend"}
 HLMM: Final = "hlmm"
 SDK_COINCURVE: Final = "SDK + coincurve"
 SDK_INSTALLED: Final = "SDK as installed"
+COINCURVE_PEERS: Final = (SDK_COINCURVE,)
 ENVIRONMENTS: Final[Mapping[str, Mapping[str, str]]] = {HLMM: {}, SDK_COINCURVE: COINCURVE, SDK_INSTALLED: NATIVE}
 
 
 @contextlib.contextmanager
-def client(name: str, url: str, overrides: tuple[str, ...] = ()) -> Iterator[subprocess.Popen[bytes]]:
-    """Run one client against a venue, in an empty folder. Args: name, of `ENVIRONMENTS`; overrides, hlmm's."""
+def client(name: str, url: str, overrides: tuple[str, ...] = ()) -> Iterator[Path]:
+    """Run one client against a venue. Args: name, of `ENVIRONMENTS`; overrides, hlmm's. Yields: its own folder."""
     ours = [sys.executable, "-m", "hlmm", "run", "+asset=BTC", f"env.sim.connect={url}", *overrides, "--json"]
     command = ours if name == HLMM else [sys.executable, __file__, url]
     with tempfile.TemporaryDirectory() as folder:
-        environment = {**os.environ, "PYTHONPATH": str(ROOT), "XDG_STATE_HOME": folder}
-        process = subprocess.Popen(
+        environment = {**os.environ, **ENVIRONMENTS[name], "PYTHONPATH": str(ROOT), "XDG_STATE_HOME": folder}
+        process = subprocess.Popen(  # noqa: S603 - the programs under test
             command,
             cwd=folder,
-            env=environment | ENVIRONMENTS[name],
+            env=environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
         try:
-            yield process
+            yield Path(folder)
         finally:
-            process.terminate()
-            try:
-                process.wait(timeout=STOP_S)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+            process.kill()
+            process.wait()
 
 
 def sdk_loop(url: str) -> None:

@@ -2,7 +2,7 @@
 
     python bench/end_to_end.py [--rounds N]
 
-Each client is a process of its own with a stub venue of its own on loopback (no TLS). The book moves 3.6 bp, the
+Each client is a process of its own with a stub venue of its own on loopback (no TLS). The book moves 1.4 bp, the
 client answers, the next book follows. hlmm runs its whole live path with its shipped configuration (three orders a
 side, journal, risk, reconcile) except for the least time between two requotes, which is set to 0; the SDK's loop
 sends one order a side from inside its callback, and no cancels.
@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import itertools
 import json
 import random
 import statistics
@@ -23,9 +24,9 @@ from typing import Final, NamedTuple
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from clients import HLMM, SDK_COINCURVE, SDK_INSTALLED, client  # noqa: E402 - bench is scripts, not a package
-from rounds import Variant, Workers  # noqa: E402
-from stub_venue import BASE_PRICE, STEP, Arrival, StubVenue  # noqa: E402
+from clients import HLMM, SDK_COINCURVE, SDK_INSTALLED, client
+from rounds import Variant, Workers
+from stub_venue import BASE_PRICE, STEP, Arrival, StubVenue
 
 GOALS: Final = {SDK_COINCURVE: 15.0, SDK_INSTALLED: 40.0}
 PAUSE_S: Final = 0.01
@@ -49,10 +50,13 @@ class Bench:
         self.venue = StubVenue(self._arrived)
         self._seen: list[Arrival] = []
         self._both = asyncio.Event()
+        self.answered = asyncio.Event()
+        """Set once the client has sent anything."""
         self._high = False
 
     def _arrived(self, arrival: Arrival) -> None:
         self._seen.append(arrival)
+        self.answered.set()
         if len(frozenset[bool]().union(*(seen.sides for seen in self._seen))) > 1:
             self._both.set()
 
@@ -95,8 +99,7 @@ async def _warm_up(bench: Bench) -> None:
     """Until the client answers as a matter of course. Raises: TimeoutError."""
     async with asyncio.timeout(START_S):
         beat = asyncio.create_task(bench.venue.heartbeat())
-        while not bench._seen:  # noqa: SLF001 - the module's own
-            await asyncio.sleep(PAUSE_S)
+        await bench.answered.wait()
         beat.cancel()
         answered = 0
         while answered < TICKS:
@@ -104,7 +107,7 @@ async def _warm_up(bench: Bench) -> None:
 
 
 def _read(loop: asyncio.AbstractEventLoop, lines: asyncio.Queue[str]) -> None:
-    for line in [*sys.stdin, ""]:
+    for line in itertools.chain(sys.stdin, [""]):
         loop.call_soon_threadsafe(lines.put_nowait, line)
 
 

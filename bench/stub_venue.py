@@ -21,13 +21,21 @@ ACCOUNT: Final = "0x" + "ab" * 20
 AGENT_KEY: Final = "0x" + bytes(range(1, 33)).hex()
 COIN: Final = "BTC"
 BASE_PRICE: Final = 111_000
-STEP: Final = 40
-"""USD between two books, 3.6 bp: beyond every requote band, within the spread of what rests."""
+STEP: Final = 15
+"""USD between two books, 1.4 bp: beyond the requote band, within the spread of what rests."""
 HEAD_END: Final = b"\r\n\r\n"
 HEARTBEAT_S: Final = 0.2
 LEVELS: Final = 20
 UNIVERSE: Final = {"universe": [{"name": COIN, "szDecimals": 5, "maxLeverage": 40}]}
 MONEY: Final = {"accountValue": "100000.0", "totalMarginUsed": "0.0", "totalNtlPos": "0.0", "totalRawUsd": "100000.0"}
+ANSWERS: Final = {
+    "meta": UNIVERSE,
+    "spotMeta": {"universe": [], "tokens": []},
+    "orderStatus": {"status": "unknownOid"},
+    "userFees": {"userCrossRate": "0.00035", "userAddRate": "-0.00002"},
+    "userRateLimit": {"cumVlm": "2000000.0", "nRequestsUsed": 1, "nRequestsCap": 100_000_000},
+    "userRole": {"role": "agent", "data": {"user": ACCOUNT}},
+}
 
 
 class Arrival(NamedTuple):
@@ -57,6 +65,15 @@ def context_frame(mid: int) -> bytes:
     return json.dumps({"channel": "activeAssetCtx", "data": {"coin": COIN, "ctx": ctx}}).encode()
 
 
+def _state() -> dict[str, object]:
+    return {"marginSummary": MONEY, "withdrawable": "100000.0", "assetPositions": [], "time": now_ms()}
+
+
+def _sandbox() -> dict[str, object]:
+    keys = {"address": ACCOUNT, "private_key": AGENT_KEY, "agent_address": ACCOUNT, "agent_private_key": AGENT_KEY}
+    return {"accounts": [keys], "time": now_ms(), "speed": 1.0}
+
+
 def quoted_orders(action: dict[str, object]) -> list[dict[str, object]]:
     """The orders that an action places or moves to."""
     if action["type"] == "batchModify":
@@ -72,9 +89,10 @@ class StubVenue:
         self.on_action = on_action
         self.answer_delay_s = answer_delay_s
         self.mid = BASE_PRICE
-        self.feeds: list[_Peer] = []
+        self.subscribers: dict[str, list[_Peer]] = {"l2Book": [], "activeAssetCtx": []}
         self._resting: dict[str, dict[str, object]] = {}
         self._oid = 0
+        self._leverage: dict[str, object] = {"type": "cross", "value": 20}
 
     async def listen(self) -> str:
         """Serve on a free port. Returns: the REST URL."""
@@ -86,16 +104,15 @@ class StubVenue:
         self.mid = mid
         frame = book_frame(mid, now_ms() if at_ms is None else at_ms)
         left = time.perf_counter_ns()
-        self.push(frame)
+        self._push("l2Book", frame)
         return left
 
     def send_context(self, mid: int) -> None:
         """Send mark and oracle."""
-        self.push(context_frame(mid))
+        self._push("activeAssetCtx", context_frame(mid))
 
-    def push(self, frame: bytes) -> None:
-        """Send a frame to every subscriber."""
-        for peer in self.feeds:
+    def _push(self, channel: str, frame: bytes) -> None:
+        for peer in self.subscribers[channel]:
             peer.send(frame)
 
     async def heartbeat(self) -> None:
@@ -109,6 +126,9 @@ class StubVenue:
         """Apply an action. Args: tracked, whether what rests is kept. Returns: the answer, and order updates."""
         self.on_action(arrival)
         action, updates = arrival.action, []
+        if action["type"] == "updateLeverage":
+            self._leverage = {"type": "cross" if action["isCross"] else "isolated", "value": action["leverage"]}
+            return {"status": "ok", "response": {"type": "default"}}, []
         if action["type"] == "cancelByCloid":
             for cancel in action["cancels"]:  # type: ignore[attr-defined]
                 updates += self._end(cancel["cloid"])
@@ -126,31 +146,12 @@ class StubVenue:
         return {"status": "ok", "response": {"type": kind, "data": {"statuses": statuses}}}, updates
 
     def tell(self, question: dict[str, str]) -> object:
-        """The answer to an info request."""
-        match question["type"]:
-            case "simAccounts":
-                account = {"name": "bench", "address": ACCOUNT, "private_key": AGENT_KEY, "agent_address": "0x",
-                           "agent_private_key": AGENT_KEY}  # fmt: skip
-                return {"accounts": [account], "time": now_ms(), "speed": 1.0}
-            case "clearinghouseState":
-                return {"marginSummary": MONEY, "crossMarginSummary": MONEY, "withdrawable": "100000.0",
-                        "assetPositions": [], "time": now_ms()}  # fmt: skip
-            case "frontendOpenOrders" | "openOrders":
-                return list(self._resting.values())
-            case "userFees":
-                return {"userCrossRate": "0.00035", "userAddRate": "-0.00002"}
-            case "userRateLimit":
-                return {"cumVlm": "2000000.0", "nRequestsUsed": 1, "nRequestsCap": 100_000_000}
-            case "userRole":
-                return {"role": "agent", "data": {"user": ACCOUNT}}
-            case "spotMeta":
-                return {"universe": [], "tokens": []}
-            case "orderStatus":
-                return {"status": "unknownOid"}
-            case "meta":
-                return UNIVERSE
-            case _:
-                return []
+        """The answer to an info request; an empty list to those it has nothing to say to."""
+        if question["type"] in ("frontendOpenOrders", "openOrders"):
+            return list(self._resting.values())
+        if question["type"] == "activeAssetData":
+            return {"user": ACCOUNT, "coin": COIN, "leverage": self._leverage}
+        return {**ANSWERS, "simAccounts": _sandbox(), "clearinghouseState": _state()}.get(question["type"], [])
 
     def _rest(self, order: dict[str, object]) -> dict[str, object]:
         side = "B" if order["b"] else "A"
@@ -178,8 +179,9 @@ class _Peer(asyncio.Protocol):
         self._transport = transport
 
     def connection_lost(self, _exc: Exception | None) -> None:
-        with contextlib.suppress(ValueError):
-            self._venue.feeds.remove(self)
+        for peers in self._venue.subscribers.values():
+            with contextlib.suppress(ValueError):
+                peers.remove(self)
 
     def data_received(self, data: bytes) -> None:
         at_ns = time.perf_counter_ns()
@@ -241,19 +243,22 @@ class _Peer(asyncio.Protocol):
             if isinstance(event, Request):
                 ws.send_response(ws.accept(event))
             elif isinstance(event, Frame) and event.opcode is Opcode.TEXT:
-                self._take_frame(json.loads(event.data), at_ns)
+                self._take_frame(json.loads(bytes(event.data)), at_ns)
         self._flush(ws)
 
     def _take_frame(self, frame: dict[str, object], at_ns: int) -> None:
         match frame["method"]:
             case "subscribe":
                 self._say({"channel": "subscriptionResponse", "data": frame})
-                if frame["subscription"]["type"] == "l2Book":  # type: ignore[index]
-                    self._venue.feeds.append(self)
+                channel = frame["subscription"]["type"]  # type: ignore[index]
+                if channel in self._venue.subscribers:
+                    self._venue.subscribers[channel].append(self)
             case "ping":
                 self._say({"channel": "pong"})
             case "post":
                 self._take_post(frame["id"], frame["request"], at_ns)  # type: ignore[arg-type]
+            case _:
+                pass
 
     def _take_post(self, number: int, request: dict[str, object], at_ns: int) -> None:
         payload: dict[str, object] = request["payload"]  # type: ignore[assignment]
