@@ -64,6 +64,7 @@ def _card(engine: EngineStatus) -> Card:
         Row("protected by", ", ".join(names) or "nothing"),
         Row("ready", "yes" if engine.ready else "no: " + "; ".join(engine.reasons)),
     ]
+    rows += [Row("venue differs", f"{drift.kind} ×{drift.count}: {drift.what}", "yellow") for drift in engine.drift]
     if engine.run_dir:
         rows.append(Row("files", engine.run_dir))
     rows.append(Row("next", NEXT.get(engine.state, NEXT_RUNNING).format(run_id=engine.run_id, pid=engine.pid)))

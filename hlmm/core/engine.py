@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, assert_never
 
 from hlmm.core import absorb_account, absorb_orders
+from hlmm.core.absorb_drift import note_drift
 from hlmm.core.absorb_market import absorb_market, disconnected
 from hlmm.core.caretaker import care
 from hlmm.core.commands import Alarm, AnyCommand
@@ -22,6 +23,7 @@ from hlmm.core.events import (
     CancelAcked,
     CancelRejected,
     ContextChanged,
+    DriftSeen,
     FeedConnected,
     FeedDisconnected,
     FeesRead,
@@ -54,6 +56,8 @@ from hlmm.types import Coin
 
 if TYPE_CHECKING:
     from hlmm.core.settings import EngineConfig
+
+Control = FeedConnected | FeedDisconnected | StopRequested | HaltRequested | FrameQuarantined | DriftSeen
 
 
 class Engine:
@@ -116,8 +120,10 @@ class Engine:
                 | RequestUnsent()
             ):
                 absorb_orders.absorb_answer(state, event)
+                note_drift(state, event)
             case OrderUpdated() | OrderStatusRead() | OpenOrdersRead():
                 absorb_orders.absorb_report(state, event)
+                note_drift(state, event)
             case (
                 OrderFilled()
                 | FundingPaid()
@@ -130,15 +136,20 @@ class Engine:
                 | LeverageRefused()
             ):
                 absorb_account.absorb_account(state, event)
-            case FeedConnected() | FeedDisconnected() | StopRequested() | HaltRequested() | FrameQuarantined():
+            case (
+                FrameQuarantined()
+                | DriftSeen()
+                | FeedConnected()
+                | FeedDisconnected()
+                | StopRequested()
+                | HaltRequested()
+            ):
                 self._absorb_control(event)
             case _:
                 assert_never(event)
         return tuple(state.coins.values())
 
-    def _absorb_control(
-        self, event: FeedConnected | FeedDisconnected | StopRequested | HaltRequested | FrameQuarantined
-    ) -> None:
+    def _absorb_control(self, event: Control) -> None:
         state = self._state
         match event:
             case FeedConnected():
@@ -149,10 +160,9 @@ class Engine:
                 self._stop(event.reason)
             case HaltRequested():
                 self._halt(event.reason)
-            case FrameQuarantined():
-                state.quarantined += 1
-                text = f"{event.channel}: {event.why}"
-                state.alarms.append(Alarm(code="frame_quarantined", text=text))
+            case FrameQuarantined() | DriftSeen():
+                state.quarantined += isinstance(event, FrameQuarantined)
+                note_drift(state, event)
             case _:
                 assert_never(event)
 

@@ -347,10 +347,27 @@ class FrameQuarantined(Event, frozen=True, gc=False):
     text: str
 
 
+class DriftKind(enum.StrEnum):
+    """In what the venue differs from what this program knows."""
+
+    FIELD = "field"
+    MESSAGE = "message"
+    STATUS = "status"
+    TEXT = "text"
+    PACE = "pace"
+
+
+class DriftSeen(Event, frozen=True, gc=False):
+    """The session's sentinel saw a message with other fields than known, or a feed slower than subscribed."""
+
+    kind: DriftKind
+    what: str
+
+
 AnyEvent = (
     BboChanged | BookChanged | TradesPrinted | ContextChanged | Tick
     | OrderRested | OrderUpdated | OrderFilled | CancelAcked | OrderRejected | CancelRejected | OrderMatched
     | ActionRefused | RequestLost | RequestUnsent | OrderStatusRead | OpenOrdersRead | AccountRead | FundingPaid
     | MetaRead | FeesRead | BudgetRead | LeverageRead | LeverageRefused | RoleRead
-    | FeedConnected | FeedDisconnected | StopRequested | HaltRequested | FrameQuarantined
+    | FeedConnected | FeedDisconnected | StopRequested | HaltRequested | FrameQuarantined | DriftSeen
 )  # fmt: skip

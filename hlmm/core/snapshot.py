@@ -41,6 +41,7 @@ def engine_view(state: EngineState) -> EngineView:
         unknown_orders=state.orders.count(Status.UNKNOWN),
         foreign_orders=len(state.foreign),
         quarantined_frames=state.quarantined,
+        drift=state.drift.views(),
     )
 
 

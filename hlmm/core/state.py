@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from hlmm.core.account import Ledger
 from hlmm.core.book import CoinBook
 from hlmm.core.budget import Budget
+from hlmm.core.drift import DriftLog
 from hlmm.core.orders import OrderStore
 from hlmm.core.quoting import Quoter, Wish
 from hlmm.core.view import Phase
@@ -194,6 +195,7 @@ class EngineState:
         self.recent_fills: deque[tuple[Ms, Coin, Sz]] = deque(maxlen=EARLY_FILLS_MAX)
         self.foreign: dict[Oid, Coin] = {}
         self.quarantined = 0
+        self.drift = DriftLog()
         self.sync_ts = Ns(0)
         self.budget_ts = Ns(0)
         self.fills_ts = Ns(0)

@@ -70,6 +70,14 @@ class BudgetView(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     cancels_left: int
 
 
+class DriftView(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """One thing in which the venue differs from what this program knows, and how often it was seen."""
+
+    kind: str
+    what: str
+    count: int
+
+
 class EngineView(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """The whole engine at `ts`. `reasons` says why it is not ready; empty when it is."""
 
@@ -87,3 +95,4 @@ class EngineView(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     unknown_orders: int
     foreign_orders: int
     quarantined_frames: int
+    drift: tuple[DriftView, ...] = ()

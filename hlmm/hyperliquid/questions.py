@@ -7,7 +7,22 @@ from typing import Final, Literal
 import msgspec
 
 from hlmm.hyperliquid.actions import SignedAction
-from hlmm.hyperliquid.inflight import DexsRead, InfoPurpose, LeverageOf, MetaOf, OrdersOf, Simple, StateOf, StatusOf
+from hlmm.hyperliquid.drift import ACTION
+from hlmm.hyperliquid.inflight import (
+    AnyPurpose,
+    Cancels,
+    DexsRead,
+    InfoPurpose,
+    LeverageOf,
+    MetaOf,
+    Modifies,
+    OrdersOf,
+    Places,
+    SetTo,
+    Simple,
+    StateOf,
+    StatusOf,
+)
 from hlmm.types import Address
 
 
@@ -37,6 +52,7 @@ class _PostFrame(msgspec.Struct, frozen=True, gc=False):
 
 
 SINCE: Final = ("userFillsByTime", "userFunding")
+NOBODY: Final = Address("")
 _JSON: Final = msgspec.json.Encoder()
 
 
@@ -58,6 +74,13 @@ def question(purpose: InfoPurpose, account: Address, signer: Address, since_ms: 
         case Simple():
             user = signer if purpose.read == "userRole" else account
             return Question(type=purpose.read, user=user, start_time=since_ms if purpose.read in SINCE else -1)
+
+
+def subject(purpose: AnyPurpose) -> str:
+    """What an answer is about: the info type, or `ACTION`."""
+    if isinstance(purpose, Places | Cancels | Modifies | SetTo):
+        return ACTION
+    return question(purpose, NOBODY, NOBODY, 0).type
 
 
 def kind(payload: Payload) -> Literal["info", "action"]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from msgspec import UNSET
+from msgspec import UNSET, field
 
 from hlmm.hyperliquid.schema import Count, Decimal, Maybe, Shape, SideLetter
 
@@ -90,7 +90,7 @@ class SpotState(Shape, frozen=True, gc=False):
 
     balances: list[SpotBalance]
     evm_escrows: Maybe[list[SpotBalance]] = UNSET
-    portfolio_margin_enabled: Maybe[bool] = UNSET
+    is_portfolio_margin: Maybe[bool] = field(default=UNSET, name="portfolioMarginEnabled")
     portfolio_margin_ratio: Maybe[Decimal] = UNSET
     token_to_portfolio_borrow_ratio: Maybe[list[tuple[Count, Decimal]]] = UNSET
     token_to_portfolio_supply_ratio: Maybe[list[tuple[Count, Decimal]]] = UNSET

@@ -316,7 +316,7 @@ class WebUser(Shape, frozen=True, gc=False):
     is_vault: bool
     user: str
     opt_out_of_spot_dusting: Maybe[bool] = UNSET
-    dex_abstraction_enabled: Maybe[bool] = UNSET
+    is_dex_abstraction: Maybe[bool] = msgspec.field(default=UNSET, name="dexAbstractionEnabled")
     abstraction: Maybe[str] = UNSET
 
 

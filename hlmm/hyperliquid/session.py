@@ -17,6 +17,7 @@ from hlmm.core.commands import AnyCommand, ReadFills, Resubscribe, SetLeverage
 from hlmm.core.events import AnyEvent, FeedConnected, FeedDisconnected, FrameQuarantined, LeverageRefused, MetaRead
 from hlmm.hyperliquid import answers, batching, inflight, limits, oddities, questions, subscriptions, wire
 from hlmm.hyperliquid.actions import AnyAction, SignedAction, sign
+from hlmm.hyperliquid.drift import Sentinel
 from hlmm.hyperliquid.feed import Feed, quarantined
 from hlmm.hyperliquid.inflight import InFlight, Outbox, Pending, Request, SentState
 from hlmm.hyperliquid.limits import Allowance
@@ -31,7 +32,6 @@ READ_RESERVE: Final = 300
 """IP weight that reads leave to actions: 300 single actions per minute."""
 HTTP_OK: Final = 200
 GREETING: Final = "Websocket connection established."
-FULL: Final = "too many pending post requests"
 
 
 class SessionProfile(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,14 +64,6 @@ class Link(enum.Enum):
     OPEN = "open"
 
 
-class _InfoPayload(msgspec.Struct, frozen=True, gc=False):
-    data: msgspec.Raw
-
-
-_INFO: Final = msgspec.json.Decoder(_InfoPayload)
-_TEXT: Final = msgspec.json.Decoder(str)
-
-
 class Session:
     """The client of one account. Every method is a pure function of its arguments and the session's state."""
 
@@ -84,6 +76,7 @@ class Session:
         owner = profile.account if profile.vault is None else None
         self._reading = Reading(profile.signer.address, self._opening.dexs, owner)
         self._weight = Allowance(limits.REST_WEIGHT_PER_MIN)
+        self._sentinel = Sentinel()
         self._messages = Allowance(limits.SOCKET_MESSAGES_PER_MIN)
         self._link = Link.CLOSED
         self._universe: Universe | None = None
@@ -130,6 +123,7 @@ class Session:
         self._link = Link.CLOSED
         self._feed = None
         self._awaiting.clear()
+        self._sentinel.lost()
         events: list[AnyEvent] = [*self._flush(), FeedDisconnected(ts=ts, reason=why)]
         for pending in self._in_flight.drop_socket():
             events += self._lose(pending, f"connection lost: {why}", ts)
@@ -239,6 +233,7 @@ class Session:
                 events += [] if typed.text == GREETING else [quarantined(typed, ts)]
             case _:
                 events += self._feed.events(typed, ts) if self._feed is not None else [oddities.early(ts)]
+                events += self._sentinel.frame(typed, frame, ts)
         return out, events
 
     def answered(self, request_id: int, status: int, body: bytes, ts: Ns) -> tuple[Outbox, list[AnyEvent]]:
@@ -275,7 +270,7 @@ class Session:
             self._pinged_ts = ts
             self._frame(subscriptions.PING, ts, out)
         out.reconnect = self._reconnect or self._fault(ts)
-        return out, events
+        return out, events + self._sentinel.tick(ts)
 
     def _fault(self, ts: Ns) -> str:
         """Why this connection should be replaced; empty while it is good."""
@@ -295,9 +290,9 @@ class Session:
         payload = data.response.payload
         try:
             if data.response.type == "error":
-                return self._lose(pending, _TEXT.decode(payload), ts)
+                return self._lose(pending, wire.error_text(payload), ts)
             if data.response.type == "info":
-                payload = _INFO.decode(payload).data
+                payload = wire.info_data(payload)
         except wire.DecodeErrors as error:
             return [*self._lose(pending, "answer not understood", ts), oddities.strange(payload, error, ts)]
         return self._settle(pending, payload, ts, out)
@@ -316,10 +311,10 @@ class Session:
     def _complaint(self, frame: wire.ErrorFrame, ts: Ns) -> list[AnyEvent]:
         """An error frame; the one that names a post of ours refuses that request."""
         text = frame.data
-        number = text.removeprefix(FULL).strip().removeprefix("id=")
-        pending = self._in_flight.close(int(number)) if text.startswith(FULL) and _is_id(number) else None
+        refused = wire.refused_post(text)
+        pending = None if refused is None else self._in_flight.close(refused)
         if pending is None:
-            return [FrameQuarantined(ts=ts, channel="error", why="the venue complained", text=wire.clip(text))]
+            return [oddities.complaint(text, ts)]
         if isinstance(pending.purpose, inflight.ActionPurpose):
             return answers.refused(pending.purpose, text, ts)
         return self._lose(pending, text, ts)
@@ -328,6 +323,12 @@ class Session:
 
     def _settle(self, pending: Pending, payload: bytes | msgspec.Raw, ts: Ns, out: Outbox) -> list[AnyEvent]:
         """A whole answer arrived."""
+        events = self._understood(pending, payload, ts, out)
+        if any(isinstance(event, FrameQuarantined) for event in events):
+            return events
+        return events + self._sentinel.answer(questions.subject(pending.purpose), payload, ts)
+
+    def _understood(self, pending: Pending, payload: bytes | msgspec.Raw, ts: Ns, out: Outbox) -> list[AnyEvent]:
         purpose = pending.purpose
         try:
             match purpose:
@@ -363,6 +364,7 @@ class Session:
         self._universe, self._feed = universe, Feed(universe)
         self._link = Link.SUBSCRIBING
         listed = self._listed = [coin for coin in self._profile.coins if universe.listed(coin)]
+        self._sentinel.subscribed(listed, ts)
         for subscription in subscriptions.subscriptions(listed, self._profile.account):
             self._awaiting[subscriptions.key(subscription)] = None
             self._frame(subscriptions.frame(subscription), ts, out)
@@ -390,7 +392,3 @@ class Session:
 
 def _ns(seconds: float) -> Ns:
     return Ns(round(seconds * NS_PER_S))
-
-
-def _is_id(text: str) -> bool:
-    return text.isascii() and text.isdecimal() and len(text) <= len(str(wire.FRAME_BYTES_MAX))

@@ -14,6 +14,8 @@ import msgspec
 U63 = Annotated[int, msgspec.Meta(ge=0, le=(1 << 63) - 1)]
 SideWord = Literal["B", "A"]
 FRAME_BYTES_MAX: Final = 16_000_000
+POST_ID_DIGITS: Final = 8
+FULL: Final = "too many pending post requests"
 TEXT_KEPT: Final = 500
 """Characters of an undecodable frame that are kept."""
 
@@ -255,9 +257,15 @@ class _Envelope(msgspec.Struct, gc=False):
     channel: str
 
 
+class _InfoPayload(msgspec.Struct, frozen=True, gc=False):
+    data: msgspec.Raw
+
+
 DecodeErrors: Final = (msgspec.MsgspecError, ValueError, RecursionError)
 _FRAME: Final = msgspec.json.Decoder(AnyFrame)
 _ENVELOPE: Final = msgspec.json.Decoder(_Envelope)
+_INFO: Final = msgspec.json.Decoder(_InfoPayload)
+_TEXT: Final = msgspec.json.Decoder(str)
 
 
 def decode_frame(frame: bytes | str) -> AnyFrame | Undecodable:
@@ -270,6 +278,23 @@ def decode_frame(frame: bytes | str) -> AnyFrame | Undecodable:
         return Undecodable(_channel(frame), str(error)[:TEXT_KEPT], clip(frame))
     else:
         return typed
+
+
+def info_data(payload: msgspec.Raw) -> msgspec.Raw:
+    """What a posted question is answered with. Raises: DecodeErrors."""
+    return _INFO.decode(payload).data
+
+
+def error_text(payload: msgspec.Raw) -> str:
+    """Why a post failed as an HTTP request would. Raises: DecodeErrors."""
+    return _TEXT.decode(payload)
+
+
+def refused_post(text: str) -> int | None:
+    """Which post an error frame refuses for want of room; None when it says something else. Raises: nothing."""
+    number = text.removeprefix(FULL).strip().removeprefix("id=")
+    is_id = number.isascii() and number.isdecimal() and len(number) <= POST_ID_DIGITS
+    return int(number) if text.startswith(FULL) and is_id else None
 
 
 def clip(raw: bytes | str | msgspec.Raw) -> str:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from hlmm.core.view import EngineView, Phase
+from hlmm.core.view import DriftView, EngineView, Phase
 from hlmm.shell import control, runs
 from hlmm.shell.summary import PnlUsd, RunSummary, pnl_usd
 
@@ -60,6 +60,7 @@ class EngineStatus(msgspec.Struct, frozen=True, kw_only=True):
     fills: int | None = None
     volume_usd: float | None = None
     pnl_usd: PnlUsd | None = None
+    drift: tuple[DriftView, ...] = ()
 
 
 def gather(state: Path, runs_root: Path) -> list[EngineStatus]:
@@ -106,6 +107,7 @@ def _of_record(record: EngineRecord) -> EngineStatus:
         fills=view.fills,
         volume_usd=view.volume_usd,
         pnl_usd=pnl_usd(view.pnl),
+        drift=view.drift,
     )
 
 

@@ -63,6 +63,7 @@ STATUS: Final[Shape] = [
         "protections": dict.fromkeys(("orderly_stop", "dead_man", "watchdog"), TRUTH),
         "run_dir": TEXT, "mode": TEXT, "account": TEXT, "config_hash": TEXT, "state_age_s": (NULL, NUMBER),
         "fills": (NULL, COUNT), "volume_usd": (NULL, NUMBER), "pnl_usd": (NULL, PNL),
+        "drift": [{"kind": TEXT, "what": TEXT, "count": COUNT}],
     }
 ]  # fmt: skip
 PROBLEM: Final[Shape] = {

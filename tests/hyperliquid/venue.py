@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 from typing import Final
 
+from typing_extensions import override
+
 from hlmm.core.commands import CancelOrder, ModifyOrder, PlaceOrder
-from hlmm.core.events import AnyEvent
+from hlmm.core.events import AnyEvent, DriftSeen
+from hlmm.hyperliquid.inflight import Outbox
 from hlmm.hyperliquid.session import Session, SessionProfile
 from hlmm.hyperliquid.signing import SecretKeySigner
 from hlmm.types import NS_PER_S, Address, Coin, Ns, Px, Side, Sz, to_cloid
@@ -31,6 +34,20 @@ DEX_META: Final = {"universe": [{"name": "xyz:GOLD", "szDecimals": 3, "maxLevera
 DEXS: Final = [None, {"name": "abc"}, {"name": "xyz"}]
 
 
+class PartSession(Session):
+    """A session whose venue answers with the part that hlmm reads: what the sentinel says of that is left out."""
+
+    @override
+    def receive(self, frame: bytes | str, ts: Ns) -> tuple[Outbox, list[AnyEvent]]:
+        out, events = super().receive(frame, ts)
+        return out, [event for event in events if not isinstance(event, DriftSeen)]
+
+    @override
+    def answered(self, request_id: int, status: int, body: bytes, ts: Ns) -> tuple[Outbox, list[AnyEvent]]:
+        out, events = super().answered(request_id, status, body, ts)
+        return out, [event for event in events if not isinstance(event, DriftSeen)]
+
+
 def session(coins: tuple[Coin, ...] = (BTC,), **changes: object) -> Session:
     """A session of the test account."""
     fields: dict[str, object] = {
@@ -41,7 +58,7 @@ def session(coins: tuple[Coin, ...] = (BTC,), **changes: object) -> Session:
         "request_timeout_s": 5.0,
         **changes,
     }
-    return Session(SessionProfile(**fields))  # type: ignore[arg-type]
+    return PartSession(SessionProfile(**fields))  # type: ignore[arg-type]
 
 
 def seconds(value: float) -> Ns:
