@@ -270,7 +270,7 @@ class Session:
             self._pinged_ts = ts
             self._frame(subscriptions.PING, ts, out)
         out.reconnect = self._reconnect or self._fault(ts)
-        return out, events + self._sentinel.tick(ts)
+        return out, [*events, *self._sentinel.tick(ts)]
 
     def _fault(self, ts: Ns) -> str:
         """Why this connection should be replaced; empty while it is good."""
@@ -326,7 +326,7 @@ class Session:
         events = self._understood(pending, payload, ts, out)
         if any(isinstance(event, FrameQuarantined) for event in events):
             return events
-        return events + self._sentinel.answer(questions.subject(pending.purpose), payload, ts)
+        return [*events, *self._sentinel.answer(questions.subject(pending.purpose), payload, ts)]
 
     def _understood(self, pending: Pending, payload: bytes | msgspec.Raw, ts: Ns, out: Outbox) -> list[AnyEvent]:
         purpose = pending.purpose

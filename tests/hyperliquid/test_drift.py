@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Final
 
 import pytest
@@ -30,7 +31,7 @@ def client() -> Session:
     return Session(SessionProfile(account=ACCOUNT, signer=signer, network="testnet", coins=(BTC,)))
 
 
-def drift(events: list[AnyEvent]) -> list[tuple[DriftKind, str]]:
+def drift(events: Sequence[AnyEvent]) -> list[tuple[DriftKind, str]]:
     """What the sentinel said."""
     return [(event.kind, event.what) for event in events if isinstance(event, DriftSeen)]
 
@@ -100,7 +101,7 @@ def test_a_slow_feed_is_seen_and_a_quick_one_not() -> None:
         watch(sentinel, frame("activeAssetCtx", {"coin": "BTC", "ctx": context}), second)
         if second % 5 == 0:
             watch(sentinel, frame("l2Book", BOOK), second)
-        assert sentinel.tick(seconds(second)) == []
+        assert sentinel.tick(seconds(second)) == ()
     (seen,) = drift(sentinel.tick(seconds(WINDOW_S)))
     assert seen[0] is DriftKind.PACE
     assert seen[1].startswith("l2Book BTC")
@@ -112,4 +113,4 @@ def test_a_lost_connection_owes_no_frames() -> None:
     sentinel = Sentinel()
     sentinel.subscribed([BTC, Coin("ETH")], seconds(0))
     sentinel.lost()
-    assert sentinel.tick(seconds(10 * WINDOW_S)) == []
+    assert sentinel.tick(seconds(10 * WINDOW_S)) == ()
