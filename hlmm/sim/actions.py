@@ -13,6 +13,8 @@ from typing import Final, Literal
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
+from hlmm.sim.account_wire import AccountAction, Action, TwapOrderAction
+
 WIRE_DECIMALS: Final = 8
 U64_MAX: Final = 2**64 - 1
 _NUMBER: Final = re.compile(r"\d+(\.\d+)?\Z", re.ASCII)
@@ -94,10 +96,6 @@ class Priority(Struct, frozen=True, forbid_unknown_fields=True):
     p: int
 
 
-class Action(Struct, frozen=True, tag_field="type", omit_defaults=True, forbid_unknown_fields=True):
-    """Base: the tag is the wire's `type`."""
-
-
 class OrderAction(Action, frozen=True, tag="order"):
     """Place orders."""
 
@@ -135,90 +133,35 @@ class BatchModifyAction(Action, frozen=True, tag="batchModify"):
     a: bool | UnsetType = UNSET
 
 
-class ScheduleCancelAction(Action, frozen=True, tag="scheduleCancel"):
-    """Dead man's switch; without `time` removes it."""
-
-    time: int | None = None
-
-
-class UpdateLeverageAction(Action, frozen=True, tag="updateLeverage"):
-    """Leverage and margin mode of one asset."""
-
-    asset: int
-    isCross: bool  # noqa: N815 - the wire's name
-    leverage: int
-
-
-class UpdateIsolatedMarginAction(Action, frozen=True, tag="updateIsolatedMargin"):
-    """Move micro-USD into or out of an isolated position."""
-
-    asset: int
-    isBuy: bool  # noqa: N815 - the wire's name
-    ntli: int
-
-
-class NoopAction(Action, frozen=True, tag="noop"):
-    """Spend a nonce."""
-
-
-class SetReferrerAction(Action, frozen=True, tag="setReferrer"):
-    """Name a referrer; accepted and ignored."""
-
-    code: str
-
-
-class UserSigned(Action, frozen=True, kw_only=True):
-    """Fields that every user-signed action opens with."""
-
-    hyperliquidChain: str  # noqa: N815 - the wire's name
-    signatureChainId: str  # noqa: N815 - the wire's name
-
-
-class ApproveAgentAction(UserSigned, frozen=True, kw_only=True, tag="approveAgent"):
-    """Let an agent key sign for the account."""
-
-    agentAddress: str  # noqa: N815 - the wire's name
-    agentName: str | None = None  # noqa: N815 - the wire's name
-    nonce: int
-
-
-class ApproveBuilderFeeAction(UserSigned, frozen=True, kw_only=True, tag="approveBuilderFee"):
-    """Allow a builder a fee."""
-
-    maxFeeRate: str  # noqa: N815 - the wire's name
-    builder: str
-    nonce: int
-
-
-class UsdClassTransferAction(UserSigned, frozen=True, kw_only=True, tag="usdClassTransfer"):
-    """Move USDC between the spot and the perp balance."""
-
-    amount: str
-    toPerp: bool  # noqa: N815 - the wire's name
-    nonce: int
-
-
-class UsdSendAction(UserSigned, frozen=True, kw_only=True, tag="usdSend"):
-    """Send perp USDC to another account."""
-
-    destination: str
-    amount: str
-    time: int
-
-
-AnyAction = (
-    OrderAction | CancelAction | CancelByCloidAction | ModifyAction | BatchModifyAction | ScheduleCancelAction
-    | UpdateLeverageAction | UpdateIsolatedMarginAction | NoopAction | SetReferrerAction
-    | ApproveAgentAction | ApproveBuilderFeeAction | UsdClassTransferAction | UsdSendAction
-)  # fmt: skip
-
-
 class SignatureWire(Struct, frozen=True):
     """ECDSA signature as sent; hex, with or without leading zeros."""
 
     r: str
     s: str
     v: int
+
+
+TradeAction = OrderAction | CancelAction | CancelByCloidAction | ModifyAction | BatchModifyAction
+SingleAction = TradeAction | AccountAction
+
+
+class MultiSigPayload(Struct, frozen=True, forbid_unknown_fields=True):
+    """What a group does: its account, the member who sends it, and the action."""
+
+    multiSigUser: str  # noqa: N815 - the wire's name
+    outerSigner: str  # noqa: N815 - the wire's name
+    action: SingleAction
+
+
+class MultiSigAction(Action, frozen=True, tag="multiSig"):
+    """An action of a multi-sig account with its members' signatures."""
+
+    signatureChainId: str  # noqa: N815 - the wire's name
+    signatures: tuple[SignatureWire, ...]
+    payload: MultiSigPayload
+
+
+AnyAction = SingleAction | MultiSigAction
 
 
 class Envelope(Struct, frozen=True, forbid_unknown_fields=True):
@@ -231,11 +174,40 @@ class Envelope(Struct, frozen=True, forbid_unknown_fields=True):
     expiresAfter: int | None = None  # noqa: N815 - the wire's name
 
 
+class _RepeatedKeyError(Exception):
+    """A JSON object has a key twice."""
+
+
+REPEATED: Final = "an object with a key twice"
+"""What `first_json` returns for such a body: no request has its shape."""
+
+
+def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise _RepeatedKeyError
+    return found
+
+
+_DECODER: Final = json.JSONDecoder(object_pairs_hook=_object)
+
+
 def first_json(body: bytes) -> object:
     """The first JSON value of a body; trailing bytes are ignored as the venue does. Raises: MalformedError."""
     try:
-        value: object = json.JSONDecoder().raw_decode(body.decode().lstrip())[0]
+        value: object = _DECODER.raw_decode(body.decode().lstrip())[0]
     except (ValueError, RecursionError) as error:
+        raise MalformedError from error
+    except _RepeatedKeyError:
+        return REPEATED
+    return value
+
+
+def whole_json(text: str) -> object:
+    """The JSON value of a WebSocket frame. Raises: MalformedError, also for a key that comes twice."""
+    try:
+        value: object = _DECODER.decode(text)
+    except (ValueError, RecursionError, _RepeatedKeyError) as error:
         raise MalformedError from error
     return value
 
@@ -302,6 +274,13 @@ def _target(oid: int | str) -> int | str:
 
 def _canonical(action: AnyAction) -> AnyAction:
     """The action with the texts the venue normalises before hashing: numbers and cloids."""
+    if isinstance(action, MultiSigAction):
+        payload = msgspec.structs.replace(action.payload, action=_canonical_single(action.payload.action))
+        return msgspec.structs.replace(action, payload=payload)
+    return _canonical_single(action)
+
+
+def _canonical_single(action: SingleAction) -> SingleAction:
     if isinstance(action, OrderAction):
         return msgspec.structs.replace(action, orders=tuple(_order(o) for o in action.orders))
     if isinstance(action, ModifyAction):
@@ -312,4 +291,7 @@ def _canonical(action: AnyAction) -> AnyAction:
     if isinstance(action, CancelByCloidAction):
         items_ = tuple(CancelByCloidWire(c.asset, canonical_cloid(c.cloid)) for c in action.cancels)
         return msgspec.structs.replace(action, cancels=items_)
+    if isinstance(action, TwapOrderAction):
+        twap = msgspec.structs.replace(action.twap, s=canonical_number(action.twap.s))
+        return msgspec.structs.replace(action, twap=twap)
     return action

@@ -9,7 +9,7 @@ from bisect import insort
 from collections.abc import Mapping
 from typing import Final
 
-from hlmm.sim.accounts import Account
+from hlmm.sim.accounts import Account, Agent
 from hlmm.sim.candles import DAY, MINUTE
 from hlmm.sim.config import LimitConfig
 from hlmm.types import MICRO, Ms
@@ -66,11 +66,12 @@ class Budget:
         """
         cap = self.cap(account)
         ceiling = min(cap + CANCEL_ALLOWANCE, 2 * cap) if cancel else cap
-        over = account.requests + cost > ceiling
+        used = account.requests - account.reserved
+        over = used + cost > ceiling
         if over and cost > 0 and now - account.last_action_ms < self._limits.throttled_action_ms:
             dollars, cents = divmod(account.volume // 10_000, 100)
             return (
-                f"Too many cumulative requests sent ({account.requests + cost} > {cap}) for cumulative volume traded "
+                f"Too many cumulative requests sent ({used + cost} > {cap}) for cumulative volume traded "
                 f"${dollars}.{cents:02d}. Place taker orders to free up 1 request per USDC traded."
             )
         account.requests += cost
@@ -79,12 +80,15 @@ class Budget:
 
 
 class Registry:
-    """Addresses: which account a signer acts for."""
+    """Addresses: accounts, and the agent keys that sign for them."""
 
     def __init__(self, accounts: list[Account]) -> None:
-        """Know `accounts`; the list may grow."""
+        """Know `accounts` and their agents; the list may grow."""
         self.accounts = accounts
         self._by_address: dict[str, Account] = {str(account.address): account for account in accounts}
+        self._agents: dict[str, tuple[Account, str]] = {
+            str(agent.address): (account, name) for account in accounts for name, agent in account.agents.items()
+        }
 
     def add(self, account: Account) -> None:
         """Open an account."""
@@ -96,18 +100,35 @@ class Registry:
         """The account at an address (any case, with or without 0x), or None."""
         return self._by_address.get(normal_address(address))
 
+    def approve(self, account: Account, agent: Agent) -> None:
+        """Let an agent sign for an account, in place of the one that had its name."""
+        self.revoke(account, agent.name)
+        account.agents[agent.name] = agent
+        self._agents[str(agent.address)] = (account, agent.name)
+
+    def revoke(self, account: Account, name: str) -> None:
+        """Forget an account's agent by name; one that does not exist is no matter."""
+        gone = account.agents.pop(name, None)
+        if gone is not None:
+            self._agents.pop(str(gone.address), None)
+
+    def prune(self, account: Account, now: Ms, *, funded: bool) -> None:
+        """Forget an account's expired agents; all of them when it has no funds left."""
+        for name in [a.name for a in account.agents.values() if a.valid_until <= now or not funded]:
+            self.revoke(account, name)
+
     def master_of(self, address: str, now: Ms) -> Account | None:
         """The account whose live agent the address is, or None."""
-        wanted = normal_address(address)
-        for account in self.accounts:
-            for agent in account.agents.values():
-                if agent.address == wanted and agent.valid_until > now:
-                    return account
-        return None
+        account, name = self._agents.get(normal_address(address), (None, ""))
+        return account if account is not None and account.agents[name].valid_until > now else None
 
     def actor(self, signer: str, now: Ms) -> Account | None:
         """The account that a signature by `signer` acts for: its own, or its master's."""
         return self._by_address.get(signer) or self.master_of(signer, now)
+
+    def subs_of(self, account: Account) -> list[Account]:
+        """The account's sub-accounts, oldest first."""
+        return [found for found in self.accounts if found.master == account.address]
 
 
 def normal_address(address: str) -> str:
@@ -121,13 +142,10 @@ def day_of(now: Ms) -> int:
     return now // DAY
 
 
-def traded_text(account: Account, required_usd: int) -> str:
-    """The volume gate's refusal."""
+def gate_text(account: Account, what: str, required_usd: int) -> str:
+    """A volume gate's refusal. Args: what, the thing that cannot be done."""
     dollars, cents = divmod(account.volume // 10_000, 100)
-    return (
-        "Cannot set scheduled cancel time until enough volume traded. "
-        f"Required: ${required_usd}. Traded: ${dollars}.{cents:02d}."
-    )
+    return f"Cannot {what} until enough volume traded. Required: ${required_usd}. Traded: ${dollars}.{cents:02d}."
 
 
 def fired_today(account: Account, now: Ms) -> int:

@@ -7,7 +7,8 @@ import hashlib
 import msgspec
 
 from hlmm.sim.accounts import Account, Fill, FundingRow, Order, Record
-from hlmm.sim.text import Json
+from hlmm.sim.standing import LedgerRow, TwapRow
+from hlmm.sim.text import ZERO_HASH, Json
 from hlmm.sim.venue import Print
 from hlmm.types import Coin, Ms, Oid
 
@@ -31,11 +32,17 @@ class BlockLog:
         self.fundings: dict[int, list[FundingRow]] = {}
         self.forced: dict[int, list[tuple[Coin, Oid]]] = {}
         self.notices: dict[int, list[str]] = {}
+        self.ledger: dict[int, list[LedgerRow]] = {}
+        self.twaps: dict[int, list[TwapRow]] = {}
+        self.slices: dict[int, list[tuple[Fill, int]]] = {}
+        self.unsigned = False
         self.answers: list[Answer] = []
         self._actions = 0
 
     def next_hash(self) -> str:
-        """The transaction hash of the next action: a digest of block time and position."""
+        """The hash of the next action: a digest of block time and position; zeros for what nobody signed."""
+        if self.unsigned:
+            return ZERO_HASH
         self._actions += 1
         return "0x" + hashlib.sha256(f"{self.time} {self._actions}".encode()).hexdigest()
 

@@ -7,20 +7,20 @@ clock. The only randomness is the seeded jitter of blocks and latencies.
 from __future__ import annotations
 
 import heapq
-import json
-from collections import deque
 from random import Random
 from typing import Final
 
 import msgspec
 
 from hlmm.sim.accounts import TestAccount
-from hlmm.sim.actions import Envelope, MalformedError, WrongShapeError, decode_envelope, first_json
-from hlmm.sim.auth import signers, wrong_chain
+from hlmm.sim.actions import MalformedError, WrongShapeError, decode_envelope, first_json, whole_json
+from hlmm.sim.auth import members, signers, wrong_chain
 from hlmm.sim.blocklog import BlockLog
+from hlmm.sim.door import cost_of, inner_of
 from hlmm.sim.exchange import TAKERS, Exchange, Pending, group_of
 from hlmm.sim.feeds import NoSuchCoinError, Publisher, Topic, UnknownTopicError, frame, period_ms, topic_of
 from hlmm.sim.info import ask, parse, weight
+from hlmm.sim.meter import Meter
 from hlmm.sim.ports import CloseConn, Conn, HttpAnswer, Output, Route, SendFrame
 from hlmm.sim.query import NoAnswerError
 from hlmm.sim.text import Json
@@ -34,10 +34,13 @@ TEXT_TYPE: Final = "text/plain; charset=utf-8"
 NOT_JSON: Final = "Failed to parse the request body as JSON"
 NOT_SHAPED: Final = "Failed to deserialize the JSON body into the target type"
 NOT_DECLARED: Final = "Expected request with `Content-Type: application/json`"
-MINUTE_NS: Final = 60_000 * NS_PER_MS
 CLOSE_DELAY_MS: Final = 100
 ABNORMAL: Final = 1006
 BATCH_PER_WEIGHT: Final = 40
+
+
+class TooManyRequestsError(Exception):
+    """The IP address has used up its weight: HTTP 429."""
 
 
 class Gateway:
@@ -56,7 +59,7 @@ class Gateway:
         self._sequence = 0
         self._tickets: dict[int, Route] = {}
         self._ticket = 0
-        self._weights: deque[tuple[Ns, int]] = deque()
+        self._meter = Meter(exchange.config.limits)
         self._next_block = Ns(start + self._block_gap())
 
     # ---- time ----
@@ -187,6 +190,8 @@ class Gateway:
             self._refuse(ts, request_id, 422, NOT_SHAPED)
         except NoAnswerError:
             self._refuse(ts, request_id, 500, None)
+        except TooManyRequestsError:
+            self._refuse(ts, request_id, 429, None)
         return outputs + self.advance(ts)
 
     def _refuse(self, ts: Ns, request_id: int, status: int, text: str | None) -> None:
@@ -194,18 +199,16 @@ class Gateway:
         self._later(ts, self._config.latency.info_ms, HttpAnswer(request_id, status, body, kind))
 
     def _info(self, ts: Ns, route: Route, value: object) -> None:
-        """Answer an info request. Raises: WrongShapeError, NoAnswerError."""
+        """Answer an info request. Raises: WrongShapeError, NoAnswerError, TooManyRequestsError."""
         if isinstance(value, dict) and value.get("type") == SANDBOX:
             self._reply(ts, route, "info", self._sandbox(ts), self._config.latency.info_ms)
             return
         query = parse(value)
         answer = ask(self.exchange, query)
-        if route.request_id is None:
-            self._reply(ts, route, "info", {"type": query.type, "data": answer}, self._config.latency.info_ms)
-        elif self._over_weight(ts, weight(query, answer)):
-            self._refuse(ts, route.request_id, 429, None)
-        else:
-            self._reply(ts, route, "info", answer, self._config.latency.info_ms)
+        if self._meter.weight.over(ts, weight(query, answer)):
+            raise TooManyRequestsError
+        data: Json = answer if route.request_id is not None else {"type": query.type, "data": answer}
+        self._reply(ts, route, "info", data, self._config.latency.info_ms)
 
     def _sandbox(self, ts: Ns) -> Json:
         """What only a simulator says: test accounts with their keys, its clock (ms), when its tape ends, its speed."""
@@ -215,11 +218,10 @@ class Gateway:
         return {"accounts": accounts, "time": ts // NS_PER_MS, "ends": ends, "speed": self._config.speed}
 
     def _exchange(self, ts: Ns, route: Route, value: object) -> None:
-        """Queue an action. Raises: WrongShapeError."""
+        """Queue an action. Raises: WrongShapeError, TooManyRequestsError."""
         envelope = decode_envelope(value)
-        if route.request_id is not None and self._over_weight(ts, 1 + _batch(envelope) // BATCH_PER_WEIGHT):
-            self._refuse(ts, route.request_id, 429, None)
-            return
+        if self._meter.weight.over(ts, 1 + cost_of(inner_of(envelope.action)) // BATCH_PER_WEIGHT):
+            raise TooManyRequestsError
         refused = wrong_chain(envelope, self._config.network)
         if refused is not None:
             self._answer(ts, route, {"status": "err", "response": refused})
@@ -231,8 +233,12 @@ class Gateway:
         jitter = self._rng.uniform(1 - latency.jitter_frac, 1 + latency.jitter_frac)
         arrived = self._in_order(route, Ms(ts // NS_PER_MS + int(latency.ingress_ms * jitter)))
         ready = Ms(arrived + slow)
-        found = signers(envelope, self._config.network)
-        self.exchange.submit(Pending(ticket=self._ticket, envelope=envelope, signers=found, ready=ready))
+        network = self._config.network
+        pending = Pending(
+            ticket=self._ticket, envelope=envelope, signers=signers(envelope, network), ready=ready,
+            members=members(envelope, network),
+        )  # fmt: skip
+        self.exchange.submit(pending)
 
     def _in_order(self, route: Route, arrived: Ms) -> Ms:
         """Arrival at the mempool: requests of one connection do not overtake each other."""
@@ -242,24 +248,15 @@ class Gateway:
         conn.arrived = Ms(max(conn.arrived, arrived))
         return conn.arrived
 
-    def _over_weight(self, ts: Ns, cost: int) -> bool:
-        """Count IP weight over a minute. Returns: whether this request is too much."""
-        limit = self._config.limits.ip_weight_per_min
-        if limit is None:
-            return False
-        while self._weights and self._weights[0][0] <= ts - MINUTE_NS:
-            self._weights.popleft()
-        if sum(w for _, w in self._weights) + cost > limit:
-            return True
-        self._weights.append((ts, cost))
-        return False
-
     # ---- WebSocket ----
 
     def open(self, conn: int, ts: Ns) -> list[Output]:
         """A client connected. Args: conn, a number not in use."""
         outputs = self.advance(ts)
+        refused = self._meter.refuses_connection(ts, len(self._conns))
         self._conns[conn] = Conn(ts)
+        if refused:
+            self._later(ts, 0, CloseConn(conn, ABNORMAL))
         return outputs
 
     def close(self, conn: int) -> None:
@@ -269,7 +266,9 @@ class Gateway:
     def receive(self, conn: int, data: bytes | str, ts: Ns) -> list[Output]:
         """Take one text frame. Answers come from here or from a later `advance`."""
         outputs = self.advance(ts)
-        if conn in self._conns:
+        if conn in self._conns and self._meter.messages.over(ts, 1):
+            self._later(ts, 0, CloseConn(conn, ABNORMAL))
+        elif conn in self._conns:
             text = data if isinstance(data, str) else data.decode(errors="replace")
             try:
                 self._message(conn, text, ts)
@@ -283,19 +282,15 @@ class Gateway:
 
     def _message(self, conn: int, text: str, ts: Ns) -> None:
         """Act on one frame. Raises: MalformedError, UnknownTopicError."""
-        try:
-            message = json.loads(text)
-        except ValueError as error:
-            raise MalformedError from error
-        method = message.get("method") if isinstance(message, dict) else None
-        if method == "ping":
-            self._send(conn, ts, b'{"channel":"pong"}')
-        elif method in {"subscribe", "unsubscribe"} and isinstance(message.get("subscription"), dict):
-            self._subscription(conn, str(method), message["subscription"], ts)
-        elif method == "post" and isinstance(message.get("id"), int) and isinstance(message.get("request"), dict):
-            self._post(conn, message["id"], message["request"], ts)
-        else:
-            raise UnknownTopicError
+        match whole_json(text):
+            case {"method": "ping"}:
+                self._send(conn, ts, b'{"channel":"pong"}')
+            case {"method": "subscribe" | "unsubscribe" as method, "subscription": dict() as topic}:
+                self._subscription(conn, method, topic, ts)
+            case {"method": "post", "id": int() as post, "request": dict() as request}:
+                self._post(conn, post, request, ts)
+            case _:
+                raise UnknownTopicError
 
     def _subscription(self, number: int, method: str, value: object, ts: Ns) -> None:
         """Subscribe or unsubscribe; an unknown coin closes the socket. Raises: UnknownTopicError."""
@@ -308,9 +303,10 @@ class Gateway:
         if (method == "subscribe") == (topic.key in conn.topics):
             self._send(number, ts, frame("error", f"Already {method}d: {topic.key}"))
             return
-        if method == "subscribe" and self._too_many_users(topic):
-            limit = self._config.limits.ws_users
-            self._send(number, ts, frame("error", f"Cannot track more than {limit} total users."))
+        topics = [known for other in self._conns.values() for known in other.topics.values()]
+        refused = self._meter.refusal(topic, topics) if method == "subscribe" else None
+        if refused is not None:
+            self._send(number, ts, frame("error", refused))
             return
         self._send(number, ts, frame("subscriptionResponse", {"method": method, "subscription": topic.echo()}))
         if method == "unsubscribe":
@@ -330,13 +326,6 @@ class Gateway:
         if opening is not None:
             self._send(number, ts, opening)
 
-    def _too_many_users(self, topic: Topic) -> bool:
-        limit = self._config.limits.ws_users
-        if limit is None or topic.user is None:
-            return False
-        users = {t.user for conn in self._conns.values() for t in conn.topics.values() if t.user is not None}
-        return len(users | {topic.user}) > limit
-
     def _post(self, number: int, post: int, request: dict[str, object], ts: Ns) -> None:
         """Serve a post: the HTTP endpoints over the socket."""
         conn = self._conns[number]
@@ -354,6 +343,8 @@ class Gateway:
             self._reply(ts, route, "error", f"422 Unprocessable Entity: {NOT_SHAPED}", 0)
         except NoAnswerError:
             self._reply(ts, route, "error", "500 Internal Server Error: null", 0)
+        except TooManyRequestsError:
+            self._reply(ts, route, "error", "429 Too Many Requests: null", 0)
 
 
 RANK: Final = {"bbo": 0, "trades": 1, "l2Book": 2, "orderUpdates": 3, "userEvents": 4, "userFills": 5}
@@ -367,12 +358,3 @@ def _rank(item: tuple[str, Topic]) -> int:
 def _is_json(content_type: str) -> bool:
     main = content_type.partition(";")[0].strip().lower()
     return main == JSON_TYPE or (main.startswith("application/") and main.endswith("+json"))
-
-
-def _batch(envelope: Envelope) -> int:
-    """Items of an action's batch."""
-    for name in ("orders", "cancels", "modifies"):
-        items = getattr(envelope.action, name, None)
-        if items is not None:
-            return len(items)
-    return 1

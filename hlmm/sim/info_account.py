@@ -1,56 +1,38 @@
-"""Info answers about one account: state, orders, fills, funding, fees, limits, role."""
+"""Info answers about one account's trading: state, orders, fills, funding."""
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
 import msgspec
 
 from hlmm.sim.accounts import HISTORY, Account, Fill, Record
-from hlmm.sim.admission import day_of
 from hlmm.sim.clearing import Summary, initial_margin, liquidation_px, margining, position_margin, summary
 from hlmm.sim.exchange import Exchange
-from hlmm.sim.fees import TIERS, FeeRates
 from hlmm.sim.query import NoAnswerError, Query
 from hlmm.sim.render import fill_json, frontend_json, funding_json, order_json, record_json
 from hlmm.sim.text import ZERO_HASH, Json, decimal, px_text, rate, sz_text, usd
 from hlmm.sim.venue import Listing, dex_of
 from hlmm.types import Coin, MicroUsd, Oid, Sz
 
-RATE_DECIMALS: Final = 8
-VOLUME_DAYS: Final = 15
-CENTS: Final = 10_000
-EPOCH: Final = dt.date(1970, 1, 1).toordinal()
-VIP_CUTOFFS: Final = ("5000000.0", "25000000.0", "100000000.0", "500000000.0", "2000000000.0", "7000000000.0")
-SPOT_RATES: Final = (
-    ("0.0006", "0.0003"), ("0.0005", "0.0002"), ("0.0004", "0.0001"), ("0.00035", "0.0"), ("0.0003", "0.0"),
-    ("0.00025", "0.0"),
-)  # fmt: skip
-MAKER_CUTOFFS: Final = ("0.005", "0.015", "0.03")
-STAKING: Final = (
-    ("0.0", "0.0"), ("0.0001", "0.05"), ("0.001", "0.1"), ("0.01", "0.15"), ("0.1", "0.2"), ("1.0", "0.3"),
-    ("5.0", "0.4"),
-)  # fmt: skip
-NO_STAKE: Final[Json] = {"bpsOfMaxSupply": "0.0", "discount": "0.0"}
-
 
 def account_state(exchange: Exchange, account: Account, dex: str) -> Json:
-    """`clearinghouseState` of an account on one dex."""
+    """`clearinghouseState` of an account on one dex; in the unified modes only what its positions and orders hold."""
     money = summary(account, exchange.listings, dex)
+    pooled = money.withdrawable if account.unified and not dex else 0
     positions: list[Json] = [
         {"type": "oneWay", "position": _position(account, exchange.listings[coin], money)}
         for coin, held in account.positions.items()
         if held.szi and dex_of(coin) == dex
     ]
     return {
-        "marginSummary": _margins(money.value, money.notional, money.raw, money.margin_used),
+        "marginSummary": _margins(money.value - pooled, money.notional, money.raw - pooled, money.margin_used),
         "crossMarginSummary": _margins(
-            money.cross_value, money.cross_notional, money.cross_raw, money.cross_margin_used
+            money.cross_value - pooled, money.cross_notional, money.cross_raw - pooled, money.cross_margin_used
         ),
         "crossMaintenanceMarginUsed": usd(money.maintenance),
-        "withdrawable": usd(money.withdrawable),
+        "withdrawable": usd(money.withdrawable - pooled),
         "assetPositions": positions,
         "time": exchange.now,
     }
@@ -97,16 +79,25 @@ def _clearinghouse(exchange: Exchange, query: Query) -> Json:
     return account_state(exchange, query.account(exchange), query.dex or "")
 
 
-def spot_state(account: Account) -> Json:
-    """`spotClearinghouseState`: USDC only."""
+def spot_state(exchange: Exchange, account: Account) -> Json:
+    """`spotClearinghouseState`: USDC only; in the unified modes it holds the margin of the first dex."""
     if account.index < 0:
         return {"balances": []}
-    total = usd(account.spot_usd)
-    return {"balances": [{"coin": "USDC", "token": 0, "total": total, "hold": "0.0", "entryNtl": "0.0"}]}
+    if not account.unified:
+        return {"balances": [_usdc(account.spot_usd, 0)]}
+    money = summary(account, exchange.listings, "")
+    body: dict[str, Json] = {"balances": [_usdc(money.cross_value, money.cross_value - money.withdrawable)]}
+    if account.abstraction == "portfolioMargin":
+        body["portfolioMarginEnabled"] = True
+    return {**body, "tokenToAvailableAfterMaintenance": [[0, usd(money.cross_value - money.maintenance)]]}
+
+
+def _usdc(total: int, hold: int) -> Json:
+    return {"coin": "USDC", "token": 0, "total": usd(total), "hold": usd(hold), "entryNtl": "0.0"}
 
 
 def _spot(exchange: Exchange, query: Query) -> Json:
-    return spot_state(query.account(exchange))
+    return spot_state(exchange, query.account(exchange))
 
 
 def open_orders(exchange: Exchange, account: Account, dex: str, *, frontend: bool) -> Json:
@@ -194,89 +185,6 @@ def _without_time(body: Mapping[str, Json]) -> dict[str, Json]:
     return {key: value for key, value in body.items() if key != "time"}
 
 
-def _ledger(exchange: Exchange, query: Query) -> Json:
-    account = query.account(exchange)
-    if not account.deposited:
-        return []
-    return [{"time": 0, "hash": ZERO_HASH, "delta": {"type": "deposit", "usdc": usd(account.deposited)}}]
-
-
-def _fraction(rate_e8: int) -> str:
-    return decimal(rate_e8, RATE_DECIMALS)
-
-
-def _schedule(rates: Mapping[str, FeeRates]) -> Json:
-    vip: list[Json] = [
-        {
-            "ntlCutoff": cutoff,
-            "cross": _fraction(rates[f"tier{n}"].taker_e8),
-            "add": _fraction(rates[f"tier{n}"].maker_e8),
-            "spotCross": SPOT_RATES[n - 1][0],
-            "spotAdd": SPOT_RATES[n - 1][1],
-        }
-        for n, cutoff in enumerate(VIP_CUTOFFS, 1)
-    ]
-    makers: list[Json] = [
-        {"makerFractionCutoff": cutoff, "add": _fraction(rates[f"maker-rebate-{n}"].maker_e8)}
-        for n, cutoff in enumerate(MAKER_CUTOFFS, 1)
-    ]
-    return {
-        "cross": _fraction(rates["tier0"].taker_e8),
-        "add": _fraction(rates["tier0"].maker_e8),
-        "spotCross": "0.0007",
-        "spotAdd": "0.0004",
-        "tiers": {"vip": vip, "mm": makers},
-        "referralDiscount": "0.04",
-        "stakingDiscountTiers": [{"bpsOfMaxSupply": a, "discount": b} for a, b in STAKING],
-    }
-
-
-def _fees(exchange: Exchange, query: Query) -> Json:
-    account, today = query.account(exchange), day_of(exchange.now)
-    days: list[Json] = []
-    for day in range(today - VOLUME_DAYS + 1, today + 1):
-        taker, maker = account.day_volume.get(day, (0, 0))
-        date = dt.date.fromordinal(EPOCH + day).isoformat()
-        days.append({"date": date, "userCross": usd(taker), "userAdd": usd(maker), "exchange": usd(taker + maker)})
-    rates = exchange.desk.rates if account.index >= 0 else TIERS["tier0"]
-    return {
-        "dailyUserVlm": days,
-        "feeSchedule": _schedule(TIERS),
-        "userCrossRate": _fraction(rates.taker_e8),
-        "userAddRate": _fraction(rates.maker_e8),
-        "userSpotCrossRate": "0.0007",
-        "userSpotAddRate": "0.0004",
-        "activeReferralDiscount": "0.0",
-        "trial": None,
-        "feeTrialEscrow": "0.0",
-        "nextTrialAvailableTimestamp": None,
-        "stakingLink": None,
-        "activeStakingDiscount": NO_STAKE,
-    }
-
-
-def _rate_limit(exchange: Exchange, query: Query) -> Json:
-    account = query.account(exchange)
-    return {
-        "cumVlm": decimal(account.volume // CENTS, 2),
-        "nRequestsUsed": account.requests,
-        "nRequestsCap": exchange.budget.cap(account),
-        "nRequestsSurplus": 0,
-    }
-
-
-def _role(exchange: Exchange, query: Query) -> Json:
-    if exchange.registry.account(query.address) is not None:
-        return {"role": "user"}
-    master = exchange.registry.master_of(query.address, exchange.now)
-    return {"role": "missing"} if master is None else {"role": "agent", "data": {"user": master.address}}
-
-
-def _agents(exchange: Exchange, query: Query) -> Json:
-    agents = query.account(exchange).agents.values()
-    return [{"name": a.name, "address": a.address, "validUntil": a.valid_until} for a in agents if a.name]
-
-
 def active_asset(exchange: Exchange, account: Account, listing: Listing) -> Json:
     """`activeAssetData`: leverage setting, and what could be traded on each side."""
     setting, mark = margining(account, listing), listing.marks.mark
@@ -302,29 +210,12 @@ def _active_asset(exchange: Exchange, query: Query) -> Json:
     return active_asset(exchange, query.account(exchange), listing)
 
 
-def _builder_fee(exchange: Exchange, query: Query) -> Json:
-    return query.account(exchange).builders.get((query.builder or "").lower(), 0)
-
-
-def _builders(exchange: Exchange, query: Query) -> Json:
-    return list(query.account(exchange).builders)
-
-
-def _referral(exchange: Exchange, query: Query) -> Json:
-    return {
-        "referredBy": None,
-        "cumVlm": decimal(query.account(exchange).volume // CENTS, 2),
-        "unclaimedRewards": "0.0",
-        "claimedRewards": "0.0",
-        "builderRewards": "0.0",
-        "referrerState": {"stage": "needToTrade", "data": {"required": "10000.0"}},
-        "rewardHistory": [],
-        "tokenToState": [],
-    }
-
-
 def _portfolio(exchange: Exchange, query: Query) -> Json:
-    account = query.account(exchange)
+    return portfolio_of(exchange, query.account(exchange))
+
+
+def portfolio_of(exchange: Exchange, account: Account) -> Json:
+    """`portfolio`: value and volume now, for every period."""
     value = usd(sum(summary(account, exchange.listings, dex).value for dex in account.raw_usd))
     body: Json = {
         "accountValueHistory": [[exchange.now, value]],
@@ -333,14 +224,6 @@ def _portfolio(exchange: Exchange, query: Query) -> Json:
     }
     periods = ("day", "week", "month", "allTime", "perpDay", "perpWeek", "perpMonth", "perpAllTime")
     return [[period, body] for period in periods]
-
-
-def _constant(value: Json) -> Callable[[Exchange, Query], Json]:
-    def answer(exchange: Exchange, query: Query) -> Json:
-        del exchange, query
-        return value
-
-    return answer
 
 
 USER: Final = ("user",)
@@ -354,25 +237,6 @@ ACCOUNT_ANSWERS: Final[Mapping[str, tuple[tuple[str, ...], Callable[[Exchange, Q
     "userFills": (USER, _fills),
     "userFillsByTime": (("user", "start_time"), _fills_by_time),
     "userFunding": (USER, _user_funding),
-    "userNonFundingLedgerUpdates": (USER, _ledger),
-    "userFees": (USER, _fees),
-    "userRateLimit": (USER, _rate_limit),
-    "userRole": (USER, _role),
-    "extraAgents": (USER, _agents),
     "activeAssetData": (("user", "coin"), _active_asset),
-    "maxBuilderFee": (("user", "builder"), _builder_fee),
-    "approvedBuilders": (USER, _builders),
-    "referral": (USER, _referral),
     "portfolio": (USER, _portfolio),
-    "subAccounts": (USER, _constant(None)),
-    "subAccounts2": (USER, _constant(None)),
-    "userAbstraction": (USER, _constant("default")),
-    "userDexAbstraction": (USER, _constant(None)),
-    "userVaultEquities": (USER, _constant([])),
-    "delegations": (USER, _constant([])),
-    "twapHistory": (USER, _constant([])),
-    "userTwapSliceFills": (USER, _constant([])),
-    "userToMultiSigSigners": (USER, _constant(None)),
-    "isVip": (USER, _constant(None)),
-    "legalCheck": (USER, _constant({"ipAllowed": True, "acceptedTerms": True, "userAllowed": True})),
 }

@@ -45,6 +45,8 @@ class Query(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
     req: CandleQuery | None = None
     builder: str | None = None
     id: int | None = None
+    vault_address: str | None = None
+    source: str | None = None
 
     def account(self, exchange: Exchange) -> Account:
         """The account asked about; an empty one when the address is nobody's."""

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from random import Random
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from hlmm.sim.accounts import Account
 from hlmm.sim.actions import decode_envelope
 from hlmm.sim.config import SimConfig, SyntheticMarketConfig
 from hlmm.sim.exchange import Exchange, Pending
 from hlmm.sim.info import ask, parse
-from hlmm.sim.market import BACKGROUND, BookLevel, Match, Placement
+from hlmm.sim.market import BACKGROUND, BookLevel, MakerGuard, Match, Placement
 from hlmm.sim.matching import MatchingBook
 from hlmm.sim.venue import Listing
 from hlmm.sim.world import build_world
@@ -30,6 +30,16 @@ class StillMarket:
         self.oracle = oracle
         self.book = MatchingBook()
         self._oid = 0
+        self._guard: MakerGuard | None = None
+
+    def guard_makers(self, guard: MakerGuard) -> None:
+        """Asked before an account's order trades."""
+        self._guard = self.book.guard = guard
+
+    def new_book(self) -> None:
+        """Begin again with an empty book."""
+        self.book = MatchingBook()
+        self.book.guard = self._guard
 
     def place(self, oid: Oid, owner: int, side: Side, px: Px, sz: Sz, tif: Tif) -> Placement:
         """Match, then rest."""
@@ -56,6 +66,10 @@ class StillMarket:
         """Best first."""
         return self.book.levels(Side.ASK, depth)
 
+    def best(self, side: Side) -> Px | None:
+        """Best price of a side."""
+        return self.book.best(side)
+
     def oracle_px(self, now: Ms) -> Px:
         """Where the test put it."""
         del now
@@ -69,6 +83,11 @@ class StillMarket:
         """Endless."""
         return None
 
+    def drain(self, side: Side) -> None:
+        """Remove nobody's orders from a side."""
+        for order in [o for o in self.book.orders.values() if o.owner == BACKGROUND and o.side is side]:
+            self.book.cancel(order.oid)
+
     def background(self, side: Side, px: int, sz: int) -> Placement:
         """A resting or taking order of nobody's."""
         self._oid -= 1
@@ -81,16 +100,19 @@ class Venue:
     def __init__(self, exchange: Exchange) -> None:
         self.exchange = exchange
         self.now: int = exchange.now
-        self._nonce = int(exchange.now)
+        self.nonce = int(exchange.now)
         self._ticket = 0
 
     def submit(self, account: int, action: Mapping[str, object], **envelope: object) -> int:
         """Queue an action of an account (or, `signer=`, of another address). Returns: its ticket."""
-        self._nonce += 1
+        self.nonce += "nonce" not in envelope
         self._ticket += 1
         signer = str(envelope.pop("signer", self.exchange.accounts[account].address))
-        body = {"action": action, "nonce": self._nonce, "signature": NO_SIGNATURE, **envelope}
-        pending = Pending(ticket=self._ticket, envelope=decode_envelope(body), signers=(signer,), ready=Ms(self.now))
+        members = cast("tuple[tuple[str, ...], ...]", envelope.pop("members", ()))
+        body = {"action": action, "nonce": self.nonce, "signature": NO_SIGNATURE, **envelope}
+        pending = Pending(
+            ticket=self._ticket, envelope=decode_envelope(body), signers=(signer,), ready=Ms(self.now), members=members
+        )
         self.exchange.submit(pending)
         return self._ticket
 
@@ -134,10 +156,10 @@ def still_venue(config: SimConfig | None = None, *, accounts: int = 3) -> tuple[
     return Venue(Exchange(config or SimConfig(), [Listing(market, START)], people, START)), market
 
 
-def busy_venue(seed: int) -> Venue:
+def busy_venue(seed: int, deposit_usd: int = 100_000) -> Venue:
     """A venue with synthetic traders on three coins, one of them isolated on a builder dex."""
     markets = SyntheticMarketConfig(coins=("BTC", "ETH", "xyz:XYZ100"), warmup_s=5)
-    return Venue(build_world(SimConfig(market=markets), seed, START).exchange)
+    return Venue(build_world(SimConfig(market=markets, deposit_usd=deposit_usd), seed, START).exchange)
 
 
 def coin_flip(rng: Random, share: float) -> bool:
