@@ -21,6 +21,7 @@ FREE_NUMBERS: Final = (-1, 0, 1, 2, 0.5)
 IMPURE_FILES: Final = (
     "hlmm/hyperliquid/rest.py",
     "hlmm/hyperliquid/socket.py",
+    "hlmm/sim/feedsource.py",
     "hlmm/sim/server.py",
     "hlmm/sim/tapefile.py",
 )

@@ -28,7 +28,7 @@ def open_running(env: Env) -> Iterator[Access]:
     """The account of a venue that outlives this command. Raises: VenueRefusedError for an embedded simulator."""
     from hlmm.shell.venues import VenueRefusedError, open_access
 
-    if env.kind == "sim" and env.sim.connect is None:
+    if env.kind == "paper" or (env.kind == "sim" and env.sim.connect is None):
         problem = "an embedded simulator lives and ends with its own `hlmm run`: there is nothing to reach"
         raise VenueRefusedError(problem, EMBEDDED_FIX)
     with open_access(env, ()) as access:

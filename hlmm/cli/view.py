@@ -46,7 +46,6 @@ FOOTS: Final = {
 }
 FOOT: Final = "Ctrl-C: cancel everything, confirm with the venue, and stop"
 SIDE_GAP: Final = "    "
-SIMULATED: Final = "exchange, fills and money; the result says nothing about real profit"
 
 
 class Detail(NamedTuple):
@@ -104,8 +103,8 @@ def progress_line(view: EngineView, elapsed_s: float) -> str:
 def final_card(summary: RunSummary) -> Card:
     """The summary of a finished run: how it ended, what it made, what is left, what to do next."""
     rows = [Row("ended by", f"{ending(summary.exit_reason)} after {summary.duration_s:.1f} s")]
-    if summary.mode == "sim":
-        rows.append(Row("simulated", SIMULATED))
+    if summary.simulated is not None:
+        rows.append(Row("simulated", summary.simulated))
     rows += [
         Row("quoted", f"both sides {summary.quote_uptime_frac:.1%} of the time after the first such moment"),
         Row("fills", f"{summary.fills:,}, {summary.volume_usd:,.2f} USD"),
@@ -137,7 +136,7 @@ def _next(summary: RunSummary) -> list[Row]:
     if summary.exit_code == Exit.HALTED:
         words = "find the cause, then `hlmm resume --reason …` with the same overrides; until then `run` exits 7"
         return [Row("next", words, "yellow")]
-    if summary.mode != "sim" and any((summary.position or {}).values()):
+    if summary.simulated is None and any((summary.position or {}).values()):
         words = "the position stays as it is; `hlmm flatten` with the same overrides closes it"
         return [Row("next", words, "yellow")]
     return []

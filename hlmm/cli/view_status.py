@@ -18,7 +18,12 @@ if TYPE_CHECKING:
     from hlmm.shell.status import EngineStatus
 
 STYLES: Final = {"trading": "bold green", "died": "bold red", "unresponsive": "bold red", "halted": "bold red"}
-MODES: Final = {"sim": "simulated exchange and money", "testnet": "Hyperliquid testnet", "prod": "REAL MONEY"}
+MODES: Final = {
+    "sim": "simulated exchange and money",
+    "paper": "real market data, simulated fills and money",
+    "testnet": "Hyperliquid testnet",
+    "prod": "REAL MONEY",
+}
 NEXT: Final = {
     "died": "look at the exchange; start the same run again (it adopts or cancels its orders), or `hlmm flatten`",
     "unresponsive": "`hlmm flatten` with the overrides it runs with: it needs no engine",

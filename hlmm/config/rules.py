@@ -37,7 +37,7 @@ def contradictions(run: RunConfig) -> Iterator[Contradiction]:
         case SimEnv():
             yield from _of_sim(run.env)
         case PaperEnv():
-            yield from _of_paper(run.env)
+            yield from _of_urls(run.env)
         case TestnetEnv() | ProdEnv():
             yield from _of_live(run.env)
 
@@ -93,21 +93,20 @@ def _of_sim(env: SimEnv) -> Iterator[Contradiction]:
         yield Contradiction(("env", "sim", "connect"), message, "drop tape=… or env.sim.connect=…")
 
 
-def _of_paper(env: PaperEnv) -> Iterator[Contradiction]:
-    if isinstance(env.sim.market, TapeMarketConfig):
-        message = "paper follows the venue's live feeds, and names a tape"
-        yield Contradiction(("env", "sim", "market"), message, "use env=sim with tape=…")
-
-
-def _of_live(env: TestnetEnv | ProdEnv) -> Iterator[Contradiction]:
+def _of_urls(env: PaperEnv | TestnetEnv | ProdEnv) -> Iterator[Contradiction]:
     for name, url in (("rest_url", env.rest_url), ("ws_url", env.ws_url)):
         parts = urlsplit(url)
         local = parts.hostname in LOOPBACK
         if parts.scheme in {"http", "ws"} and not local:
             yield Contradiction(("env", name), f"{url} is not encrypted", f"use {parts.scheme}s://")
-        if not local and (TESTNET_MARK in url) != isinstance(env, TestnetEnv):
+        if not local and (TESTNET_MARK in url) != (env.network == "testnet"):
             message = f"{url} is not a {env.network} address, but env={env.kind}"
-            yield Contradiction(("env", name), message, "choose env=testnet or env=prod to match")
+            fix = "set env.network to match" if env.kind == "paper" else "choose env=testnet or env=prod to match"
+            yield Contradiction(("env", name), message, fix)
+
+
+def _of_live(env: TestnetEnv | ProdEnv) -> Iterator[Contradiction]:
+    yield from _of_urls(env)
     if env.agent_address == env.account_address:
         message = "the agent is the account itself: its key could withdraw"
         yield Contradiction(("env", "agent_address"), message, "approve an agent (API) wallet and name its address")

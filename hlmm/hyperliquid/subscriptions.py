@@ -30,9 +30,13 @@ PING: Final = _JSON.encode(_Ping())
 def subscriptions(coins: Iterable[Coin], account: Address) -> list[Subscription]:
     """All subscriptions of a session: the account's first, so that no fill is missed. Books are `fast`."""
     users = [Subscription(type=channel, user=account) for channel in USER]
+    return users + market_subscriptions(coins)
+
+
+def market_subscriptions(coins: Iterable[Coin]) -> list[Subscription]:
+    """The public subscriptions of some coins. Books are `fast`."""
     fast = {"l2Book": True}
-    markets = [Subscription(type=channel, coin=coin, fast=fast.get(channel)) for coin in coins for channel in MARKET]
-    return users + markets
+    return [Subscription(type=channel, coin=coin, fast=fast.get(channel)) for coin in coins for channel in MARKET]
 
 
 def frame(subscription: Subscription) -> bytes:

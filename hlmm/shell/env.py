@@ -7,7 +7,8 @@ from typing import Annotated, Final, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from hlmm.shell.secrets import SecretsRef
-from hlmm.sim.config import SimConfig
+from hlmm.sim.config import ExchangeConfig, SimConfig
+from hlmm.sim.live import FeedConfig
 
 FROZEN: Final = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
@@ -44,7 +45,7 @@ class SimEnv(BaseModel):
 
 
 class PaperEnv(BaseModel):
-    """The venue's public feeds, orders filled by the simulated exchange; needs no key."""
+    """The venue's public feeds, orders filled by an embedded simulated exchange; needs no key. Nothing is sent."""
 
     model_config = FROZEN
 
@@ -52,7 +53,8 @@ class PaperEnv(BaseModel):
     network: Literal["mainnet", "testnet"] = Field(description="whose public feeds")
     rest_url: RestUrl = Field(description="REST root of the feeds")
     ws_url: WsUrl = Field(description="WebSocket of the feeds")
-    sim: SimConfig = Field(description="fees, latency and deposit of the exchange that fills the orders")
+    feed: FeedConfig = Field(description="how our orders live in the real market, and when it is silent")
+    sim: ExchangeConfig = Field(description="fees, latency and deposit of the exchange that fills the orders")
 
 
 class LiveEnv(BaseModel):

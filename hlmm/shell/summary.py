@@ -35,11 +35,13 @@ class RunSummary(msgspec.Struct, frozen=True, kw_only=True):
     `position` and `resting_orders_at_exit` are the venue's words after the end, None when it did not answer;
     `resting_orders_at_exit` counts orders of this program, `foreign_orders_at_exit` all others of the account.
     `pnl_at_tier0_usd` is `pnl_usd.total` had every fill paid the venue's first-tier maker fee (same fills assumed).
+    `simulated` says in words what of the venue is simulated; None: nothing.
     """
 
     run_id: str
     run_dir: str
     mode: str
+    simulated: str | None
     exit_reason: str
     exit_code: int
     config_hash: str

@@ -272,6 +272,7 @@ class _Trading:
             run_id=self._run.run_id,
             run_dir=str(self._run.path.resolve()),
             mode=self._order.mode,
+            simulated=self._access.simulated,
             exit_reason=ending.reason if code is not Exit.NOT_VERIFIED else f"{ending.reason}; stop not verified",
             exit_code=code,
             config_hash=self._order.config_hash,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, ClassVar, Final, assert_never
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -18,8 +19,8 @@ from hlmm.shell.env import PaperEnv, ProdEnv, SimEnv, TestnetEnv
 from hlmm.shell.exits import Exit
 from hlmm.shell.secrets import Pins, load_agent_key
 from hlmm.sim.accounts import TestAccount
-from hlmm.sim.config import SimConfig, SyntheticMarketConfig
-from hlmm.sim.server import spawn, stop_spawned
+from hlmm.sim.config import PaperConfig, SimConfig, SyntheticMarketConfig
+from hlmm.sim.server import SpawnError, spawn, stop_spawned
 from hlmm.types import NS_PER_MS, Address, Coin, Ns
 
 if TYPE_CHECKING:
@@ -30,6 +31,11 @@ if TYPE_CHECKING:
     from hlmm.hyperliquid.socket import Socket
 
 REST_TIMEOUT_S: Final = 10.0
+PAPER_FIX: Final = (
+    "check the network, env.rest_url, env.ws_url and whether the venue lists the coins; "
+    "env=sim needs no network, tape=PATH trades a recording"
+)
+SIMULATED: Final = "exchange, fills and money; the result says nothing about real profit"
 SHOWN: Final = 6
 """Digits shown of an address at each end."""
 
@@ -73,6 +79,7 @@ class Access(msgspec.Struct, frozen=True, kw_only=True):
     """One account of one venue. `account` is the address traded for: a vault's or sub-account's when there is one.
 
     `clock` is the run's: a simulator's may be faster than real time, and its market may end (`ends_ns`).
+    `simulated`: what of the venue is simulated, in words; None: nothing.
     """
 
     venue: HttpVenue
@@ -84,6 +91,7 @@ class Access(msgspec.Struct, frozen=True, kw_only=True):
     clock: WallClock
     vault: Address | None = None
     ends_ns: Ns | None = None
+    simulated: str | None = None
 
 
 class Sandbox(msgspec.Struct, frozen=True):
@@ -107,8 +115,8 @@ def open_access(env: SimEnv | PaperEnv | TestnetEnv | ProdEnv, coins: tuple[Coin
             with _simulator(env, coins) as access:
                 yield access
         case PaperEnv():
-            problem = "env=paper is not available yet: nothing fills orders from the venue's public feeds so far"
-            raise VenueRefusedError(problem, "env=sim trades a synthetic market; tape=PATH trades a recorded one")
+            with _paper(env, coins) as access:
+                yield access
         case TestnetEnv() | ProdEnv():
             yield _live(env)
         case _:
@@ -173,6 +181,30 @@ def listing(sim: SimConfig, coins: tuple[Coin, ...]) -> SimConfig:
     return config.model_copy(update={"market": market.model_copy(update={"coins": listed})})
 
 
+@contextmanager
+def _paper(env: PaperEnv, coins: tuple[Coin, ...]) -> Iterator[Access]:
+    """An embedded simulator on the public feeds; it ends with the run. Raises: VenueRefusedError."""
+    try:
+        process, ready = spawn(following(env, coins))
+    except SpawnError:
+        problem = "paper trading has no market without the venue's public feeds; what went wrong stands above"
+        raise VenueRefusedError(problem, PAPER_FIX) from None
+    queue = env.feed.orders.queue.kind.replace("_", "-")
+    source = f"real market data from {urlsplit(env.ws_url).hostname} ({env.network})"
+    words = f"fills are simulated: queue model {queue}, {source}; no order leaves this machine"
+    try:
+        access = _sandbox(ready.rest_url, f"paper: {words}")
+        yield msgspec.structs.replace(access, simulated=words)
+    finally:
+        stop_spawned(process)
+
+
+def following(env: PaperEnv, coins: tuple[Coin, ...]) -> PaperConfig:
+    """The settings of the simulator that fills paper orders: it lists the run's coins."""
+    market = {**env.feed.model_dump(), "rest_url": env.rest_url, "ws_url": env.ws_url, "coins": coins}
+    return PaperConfig.model_validate({**env.sim.model_dump(), "market": market})
+
+
 def _sandbox(rest_url: str, title: str) -> Access:
     """Access to a simulator by its REST URL. Raises: VenueRefusedError when it is none, or does not answer."""
     fix = "start one with `hlmm sim`, and give the REST URL that it prints"
@@ -194,6 +226,7 @@ def _sandbox(rest_url: str, title: str) -> Access:
         title=f"{title}, account {_short(address)}",
         clock=WallClock(told.speed, told.time * NS_PER_MS),
         ends_ns=None if told.ends is None else Ns(told.ends * NS_PER_MS),
+        simulated=SIMULATED,
     )
 
 

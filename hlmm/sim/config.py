@@ -9,7 +9,8 @@ from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from hlmm.sim.tape import TapeConfig
+from hlmm.sim.live import FeedConfig
+from hlmm.sim.played import TapeConfig
 
 FROZEN: Final = ConfigDict(frozen=True, extra="forbid", strict=True)
 
@@ -64,6 +65,15 @@ class TapeMarketConfig(BaseModel):
     orders: TapeConfig = TapeConfig()
 
 
+class FeedMarketConfig(FeedConfig):
+    """A real venue's public feeds, followed live; our own orders are matched here and never leave."""
+
+    kind: Literal["feed"] = "feed"
+    rest_url: str = Field(min_length=1, max_length=200)
+    ws_url: str = Field(min_length=1, max_length=200)
+    coins: tuple[str, ...] = Field(strict=False, min_length=1, max_length=64)
+
+
 MarketConfig = Annotated[SyntheticMarketConfig | TapeMarketConfig, Field(discriminator="kind")]
 
 
@@ -112,8 +122,8 @@ class LimitConfig(BaseModel):
     ws_idle_close_ms: int = Field(default=60_000, ge=1_000, le=3_600_000)
 
 
-class SimConfig(BaseModel):
-    """One simulated venue.
+class ExchangeConfig(BaseModel):
+    """The exchange of a simulated venue, whatever its market.
 
     The default account is an established maker: `prior_volume_usd` opens `scheduleCancel` and earns the rebate tier,
     `prior_requests` leaves it the 10,000 requests of headroom that a new account would have.
@@ -121,7 +131,6 @@ class SimConfig(BaseModel):
 
     model_config = FROZEN
 
-    market: MarketConfig = SyntheticMarketConfig()
     fees: FeeTier = NamedTier()
     seed: int = Field(default=1, ge=0, le=2**63 - 1)
     accounts: int = Field(default=3, ge=1, le=100)
@@ -132,6 +141,26 @@ class SimConfig(BaseModel):
     latency: LatencyConfig = LatencyConfig()
     cadence: CadenceConfig = CadenceConfig()
     limits: LimitConfig = LimitConfig()
-    speed: float = Field(default=1.0, ge=0.01, le=1_000.0, allow_inf_nan=False)
     host: Literal["127.0.0.1", "::1", "localhost"] = "127.0.0.1"
     port: int = Field(default=0, ge=0, le=65_535)
+
+
+class SimConfig(ExchangeConfig):
+    """One simulated venue. `speed`: venue seconds per second."""
+
+    market: MarketConfig = SyntheticMarketConfig()
+    speed: float = Field(default=1.0, ge=0.01, le=1_000.0, allow_inf_nan=False)
+
+
+class PaperConfig(ExchangeConfig):
+    """One simulated venue in real time, on a real venue's public feeds."""
+
+    market: FeedMarketConfig
+
+    @property
+    def speed(self) -> float:
+        """Venue seconds per second: the real venue's clock cannot be hurried."""
+        return 1.0
+
+
+AnySimConfig = SimConfig | PaperConfig

@@ -32,7 +32,7 @@ from hlmm.sim.admission import EXPIRED_COST, Budget, Nonces, Registry, day_of
 from hlmm.sim.blocklog import Answer, BlockLog
 from hlmm.sim.candles import HOUR
 from hlmm.sim.clearing import margining, position_margin, summary
-from hlmm.sim.config import SimConfig
+from hlmm.sim.config import AnySimConfig
 from hlmm.sim.desk import Desk
 from hlmm.sim.fees import rates_of
 from hlmm.sim.marks import RATE_E10, funding_payment
@@ -60,7 +60,7 @@ class Pending(msgspec.Struct, frozen=True, kw_only=True):
 class Exchange:
     """Accounts and listings behind a queue. `run_block` is the only thing that changes them."""
 
-    def __init__(self, config: SimConfig, listings: Sequence[Listing], accounts: list[Account], now: Ms) -> None:
+    def __init__(self, config: AnySimConfig, listings: Sequence[Listing], accounts: list[Account], now: Ms) -> None:
         """Open for business. Args: listings, in asset order per dex; accounts, funded; now, ms."""
         self.config = config
         self.now = now

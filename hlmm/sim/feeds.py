@@ -7,7 +7,7 @@ Source: WebSocket documentation of the venue; cadence and replay behaviour measu
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Final
+from typing import Final, Literal
 
 import msgspec
 
@@ -136,8 +136,8 @@ class Publisher:
                 self._best[coin], self._moved[coin] = best, None
 
     def opening(self, topic: Topic) -> bytes | None:
-        """The frame that follows an ack: a snapshot or a replay; None for channels without one."""
-        return self._snapshot(topic)
+        """The frame that follows an ack: a snapshot or a replay; None for channels without one, or without news."""
+        return None if self._is_silent(topic) else self._snapshot(topic)
 
     def _snapshot(self, topic: Topic) -> bytes | None:
         render = self._open.get(topic.type)
@@ -158,6 +158,8 @@ class Publisher:
         """Frames that this block causes on a topic, periodic ones apart."""
         if topic.user is not None:
             return self._private(topic, log)
+        if self._is_silent(topic):
+            return []
         coin = Coin(topic.coin or "")
         if topic.type == "bbo" and coin in self._moved:
             return [self._snapshot(topic) or b""]
@@ -170,8 +172,17 @@ class Publisher:
         return []
 
     def periodic(self, topic: Topic) -> bytes | None:
-        """The frame of a periodic topic."""
-        return self._snapshot(topic)
+        """The frame of a periodic topic; None when the real venue behind it is silent."""
+        return None if self._is_silent(topic) else self._snapshot(topic)
+
+    def _is_silent(self, topic: Topic) -> bool:
+        """Whether a market topic has no news because the real venue that it follows sends none."""
+        if topic.user is not None:
+            return False
+        every = self._exchange.listings
+        told = [every[Coin(topic.coin)]] if topic.coin is not None else list(every.values())
+        what: Literal["book", "context"] = "context" if topic.type == "activeAssetCtx" else "book"
+        return all(x.outside is not None and x.outside.is_silent(what) for x in told)
 
     # ---- private channels ----
 

@@ -221,7 +221,7 @@ class _Reader:
             raise TapeError(f"{source}: no l2Book and no bbo in it")
         start_ms = min(books)
         usable = (f for f in self._frames if not isinstance(f, PrintFrame) or f.venue_ms > start_ms)
-        frames = tuple(sorted(usable, key=_venue_order))
+        frames = tuple(sorted(usable, key=venue_order))
         lags_ms = sorted(self._lags_ms)
         return Tape(
             source=source,
@@ -277,7 +277,7 @@ def _shown(level: BookLevel | None) -> BookLevel | None:
     return level if level is not None and level.sz > 0 else None
 
 
-def _venue_order(frame: Frame) -> tuple[int, int]:
+def venue_order(frame: Frame) -> tuple[int, int]:
     """Sort key: a block's prints happened against the book before it; its bbo is the last word on the touch."""
     match frame:
         case PrintFrame():

@@ -1,11 +1,12 @@
 """The seam between the simulated exchange and a coin's market: what any order book must do, whoever trades in it.
 
-`sim.matching.MatchingBook` with `sim.traders` (synthetic) and `sim.tape.TapeMarket` (recorded) implement it.
+`sim.matching.MatchingBook` with `sim.traders` (synthetic), `sim.tape.TapeMarket` (recorded) and `sim.live.LiveMarket`
+(the real venue's public feeds) implement it.
 """
 
 from __future__ import annotations
 
-from typing import Final, Protocol
+from typing import Final, Literal, Protocol
 
 import msgspec
 
@@ -80,3 +81,21 @@ class Market(Protocol):
 
     def horizon(self) -> Ms | None:
         """Venue time at which the market ends (a tape's last message), or None."""
+
+
+class Context(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """What a real venue says of a coin beside its book. `funding_hourly`: the running rate, a fraction."""
+
+    mark_px: Px
+    oracle_px: Px
+    funding_hourly: float
+
+
+class Outside(Protocol):
+    """The real venue behind a market, where there is one: its own prices, and whether they still arrive."""
+
+    def context(self) -> Context:
+        """Mark, oracle and funding as last told."""
+
+    def is_silent(self, what: Literal["book", "context"]) -> bool:
+        """Whether nothing was heard for too long: the simulated feeds of it are silent then, too."""

@@ -2,7 +2,8 @@
 
 Mark: median of (oracle + 150 s EMA of (mid - oracle)), the local median (best bid, best ask, last trade), and, because
 no third source exists here, the 30 s EMA of the local median. Funding: hourly, F(8h) = avg premium + clamp(interest -
-avg premium), charged F/8. Source: Hyperliquid documentation, "Robust price indices", "Funding".
+avg premium), charged F/8. A market that follows a real venue has that venue's own mark and funding instead.
+Source: Hyperliquid documentation, "Robust price indices", "Funding".
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Final
 
 import msgspec
 
-from hlmm.sim.market import BookLevel, Market
+from hlmm.sim.market import BookLevel, Market, Outside
 from hlmm.types import MICRO, Ms, Px
 
 BASIS_TAU_S: Final = 150.0
@@ -49,8 +50,11 @@ class Ema(msgspec.Struct):
 class Marks:
     """Oracle, mark, running premium and funding estimate of one coin."""
 
-    def __init__(self, market: Market, now: Ms) -> None:
-        """Start at the market's oracle. Args: market, valid from the start; now, block time."""
+    def __init__(self, market: Market, now: Ms, outside: Outside | None = None) -> None:
+        """Start at the market's oracle.
+
+        Args: market, valid from the start; now, block time; outside, whose mark and funding are taken when given.
+        """
         coin = market.instrument.coin
         self.market = market
         self.oracle: Px = market.oracle_px(now)
@@ -58,15 +62,21 @@ class Marks:
         self.funding = 0.0
         self.premium: float | None = None
         self.impact: tuple[Px, Px] | None = None
+        self._outside = outside
         self._builder = ":" in coin
         self._impact_micro = (IMPACT_USD_MAJOR if coin in MAJORS else IMPACT_USD) * MICRO
         self._basis, self._local = Ema(BASIS_TAU_S), Ema(LOCAL_TAU_S)
         self._premium_sum = 0.0
         self._samples = 0
+        if outside is not None:
+            self._follow(outside)
 
     def update(self, now: Ms, dt_s: float) -> None:
         """Take the oracle and recompute the mark. Args: now, block time; dt_s > 0, since the last update."""
         self.oracle = self.market.oracle_px(now)
+        if self._outside is not None:
+            self._follow(self._outside)
+            return
         bids, asks = self.market.bids(1), self.market.asks(1)
         if not bids or not asks:
             return
@@ -90,14 +100,22 @@ class Marks:
         self.premium = premium
         self._premium_sum += premium
         self._samples += 1
-        self.funding = self._rate(self._premium_sum / self._samples)
+        if self._outside is None:
+            self.funding = self._rate(self._premium_sum / self._samples)
 
     def settle(self) -> tuple[int, float]:
         """Close the hour. Returns: hourly rate in 1e-10, average premium; the next hour starts empty."""
         average = self._premium_sum / self._samples if self._samples else 0.0
         rate = self._rate(average) if self._samples else 0.0
+        if self._outside is not None:
+            rate = self.funding
         self._premium_sum, self._samples = 0.0, 0
         return round(rate * RATE_E10), average
+
+    def _follow(self, outside: Outside) -> None:
+        """Take the real venue's mark and running funding rate."""
+        told = outside.context()
+        self.mark, self.funding = told.mark_px, told.funding_hourly
 
     def _rate(self, premium: float) -> float:
         """Hourly rate of an average premium."""

@@ -67,7 +67,10 @@ class FrameSource(Protocol):
 
 
 class PlayedMarket:
-    """One coin played from frames: `sim.market.Market` but for `step` and `horizon`. Venue time is frame time + offset."""
+    """One coin played from frames: `sim.market.Market` but for `step` and `horizon`.
+
+    Venue time is frame time plus `offset_ms`.
+    """
 
     def __init__(self, instrument: Instrument, config: TapeConfig, opening: Opening, offset_ms: int = 0) -> None:
         self.instrument = instrument

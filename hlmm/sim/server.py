@@ -16,12 +16,13 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Final
 
 import msgspec
 import uvicorn
+from pydantic import TypeAdapter
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
@@ -30,10 +31,11 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from typing_extensions import override
 
 from hlmm.sim.accounts import TestAccount
-from hlmm.sim.config import SimConfig
+from hlmm.sim.config import AnySimConfig, PaperConfig
+from hlmm.sim.feedsource import FeedSource
 from hlmm.sim.frames import TapeError
 from hlmm.sim.gateway import Gateway, HttpAnswer, Output, SendFrame
-from hlmm.sim.world import UnlistedCoinError, build_world
+from hlmm.sim.world import UnlistedCoinError, build_paper_world, build_world
 from hlmm.types import NS_PER_MS, NS_PER_S, Ns
 
 FRAMES_WAITING_MAX: Final = 20_000
@@ -45,6 +47,7 @@ UNREACHABLE: Final = 5
 STOP_TIMEOUT_S: Final = 5.0
 NAP_MAX_S: Final = 0.2
 READ_BYTES: Final = 4_096
+CONFIG: Final[TypeAdapter[AnySimConfig]] = TypeAdapter(AnySimConfig)
 
 
 class Ready(msgspec.Struct, frozen=True, kw_only=True):
@@ -218,31 +221,40 @@ async def serve(
         pump.cancel()
 
 
-def open_world(config: SimConfig) -> Gateway:
-    """The venue for a live clock: it opens now. Raises: UnlistedCoinError, TapeError."""
-    gateway = build_world(config, config.seed, time.time_ns() // NS_PER_MS)
-    gc.collect()
-    gc.freeze()
-    return gateway
+@asynccontextmanager
+async def open_world(config: AnySimConfig, broken: Callable[[], None]) -> AsyncIterator[Gateway]:
+    """The venue for a live clock: it opens now.
+
+    Args: broken, called when its market can move no more because of a bug.
+    Raises: UnlistedCoinError, TapeError, FeedUnreachableError.
+    """
+    if isinstance(config, PaperConfig):
+        async with FeedSource(config.market).opened(broken) as markets:
+            yield build_paper_world(config, config.seed, time.time_ns() // NS_PER_MS, markets)
+    else:
+        yield build_world(config, config.seed, time.time_ns() // NS_PER_MS)
 
 
-def run(config: SimConfig, announce: Callable[[Ready], None], lifeline: int | None = None) -> None:
+def run(config: AnySimConfig, announce: Callable[[Ready], None], lifeline: int | None = None) -> None:
     """Build the venue and serve it until SIGINT or SIGTERM.
 
     Args: announce, called once it listens; lifeline, a pipe's descriptor whose end also stops the server.
     Raises: UnlistedCoinError, TapeError, OSError.
     """
-    asyncio.run(_main(open_world(config), config, announce, lifeline))
+    asyncio.run(_main(config, announce, lifeline))
 
 
-async def _main(gateway: Gateway, config: SimConfig, announce: Callable[[Ready], None], lifeline: int | None) -> None:
+async def _main(config: AnySimConfig, announce: Callable[[Ready], None], lifeline: int | None) -> None:
     ended = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, ended.set)
     if lifeline is not None:
         loop.add_reader(lifeline, _drain, lifeline, ended)
-    await serve(gateway, config.host, config.port, config.speed, announce, ended)
+    async with open_world(config, ended.set) as gateway:
+        gc.collect()
+        gc.freeze()
+        await serve(gateway, config.host, config.port, config.speed, announce, ended)
 
 
 def _drain(descriptor: int, ended: asyncio.Event) -> None:
@@ -252,7 +264,7 @@ def _drain(descriptor: int, ended: asyncio.Event) -> None:
         ended.set()
 
 
-def spawn(config: SimConfig) -> tuple[subprocess.Popen[bytes], Ready]:
+def spawn(config: AnySimConfig) -> tuple[subprocess.Popen[bytes], Ready]:
     """Start a simulator in its own process and wait until it listens. It ends when this process does.
 
     Returns: the process (stop it with `stop_spawned`) and where to connect. Raises: SpawnError.
@@ -301,7 +313,7 @@ def _announce(ready: Ready) -> None:
 
 def _child() -> None:
     """Entry of the spawned process: configuration on standard input, which closes when the parent ends."""
-    config = SimConfig.model_validate_json(sys.stdin.buffer.readline())
+    config = CONFIG.validate_json(sys.stdin.buffer.readline())
     try:
         run(config, _announce, sys.stdin.fileno())
     except (TapeError, UnlistedCoinError, OSError) as error:

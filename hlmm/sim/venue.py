@@ -9,7 +9,7 @@ from typing import Final
 import msgspec
 
 from hlmm.sim.candles import DAY, HOUR, Candles
-from hlmm.sim.market import BACKGROUND, Market
+from hlmm.sim.market import BACKGROUND, Market, Outside
 from hlmm.sim.marks import Marks
 from hlmm.types import Address, Coin, Instrument, MicroUsd, Ms, Px, Side, Sz
 
@@ -54,10 +54,14 @@ class House(msgspec.Struct):
 class Listing:
     """One coin: market, marks, and the public record of its trades."""
 
-    def __init__(self, market: Market, now: Ms) -> None:
-        """List a market. Args: market; now, block time at which the venue opens."""
+    def __init__(self, market: Market, now: Ms, *, outside: Outside | None = None) -> None:
+        """List a market.
+
+        Args: market; now, block time at which the venue opens; outside, the real venue that the market follows.
+        """
         self.market = market
-        self.marks = Marks(market, now)
+        self.outside = outside
+        self.marks = Marks(market, now, outside)
         self.candles = Candles()
         self.recent: deque[Print] = deque(maxlen=RECENT_TRADES)
         self.fundings: deque[FundingPoint] = deque(maxlen=RECENT_TRADES)

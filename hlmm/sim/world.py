@@ -6,7 +6,7 @@ is None (virtual time), or has the tape shifted so that it opens at `start_ms` (
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from random import Random
 from typing import ClassVar, Final
 
@@ -15,9 +15,10 @@ import msgspec
 from hlmm.hyperliquid.signing import SecretKeySigner
 from hlmm.sim.accounts import Account, Agent, TestAccount, private_key
 from hlmm.sim.candles import DAY
-from hlmm.sim.config import SimConfig, SyntheticMarketConfig, TapeMarketConfig
+from hlmm.sim.config import AnySimConfig, PaperConfig, SimConfig, SyntheticMarketConfig, TapeMarketConfig
 from hlmm.sim.exchange import Exchange
 from hlmm.sim.gateway import Gateway
+from hlmm.sim.live import LiveMarket
 from hlmm.sim.market import Market
 from hlmm.sim.presets import PRESETS
 from hlmm.sim.tape import TapeMarket
@@ -67,19 +68,39 @@ def build_world(config: SimConfig, seed: int, start_ms: int | None = None) -> Ga
     else:
         start = Ms(start_ms if start_ms is not None else SYNTHETIC_START_MS)
         opened = Ms(start - market.warmup_s * MS_PER_S)
-        markets = [_synthetic(coin, asset, seed) for coin, asset in _assets(market.coins)]
-    listings = [Listing(found, opened) for found in markets]
+        markets = [_synthetic(coin, asset, seed) for coin, asset in assets(market.coins)]
+    gateway = _opened(config, seed, [Listing(found, opened) for found in markets], start, opened)
+    if isinstance(market, SyntheticMarketConfig):
+        for now in range(opened, start, config.cadence.block_ms):
+            gateway.exchange.run_block(Ms(now))
+    return gateway
+
+
+def build_paper_world(config: PaperConfig, seed: int, start_ms: int, markets: Sequence[LiveMarket]) -> Gateway:
+    """A venue on live feeds, open for connections.
+
+    Args: seed, of keys and delays; start_ms, venue time at opening; markets, ready, on the assets of `assets`.
+    """
+    start = Ms(start_ms)
+    listings = [Listing(market, start, outside=market) for market in markets]
+    return _opened(config, seed, listings, start, start)
+
+
+def _opened(config: AnySimConfig, seed: int, listings: list[Listing], start: Ms, opened: Ms) -> Gateway:
+    """Funded accounts before the listings. Args: start, when clients may come; opened, when trading began."""
     keys = [_keys(seed, index) for index in range(config.accounts)]
     dexes = list(dict.fromkeys(["", *(listing.dex for listing in listings)]))
     accounts = [_account(config, index, key, dexes, start) for index, key in enumerate(keys)]
     exchange = Exchange(config.model_copy(update={"seed": seed}), listings, accounts, opened)
-    if isinstance(market, SyntheticMarketConfig):
-        for now in range(opened, start, config.cadence.block_ms):
-            exchange.run_block(Ms(now))
     return Gateway(exchange, tuple(keys), Ns(start * NS_PER_MS))
 
 
-def _assets(coins: tuple[str, ...]) -> Iterator[tuple[str, int]]:
+def on_asset(instrument: Instrument, asset: int) -> Instrument:
+    """The same grid under another asset id."""
+    return msgspec.structs.replace(instrument, asset=asset)
+
+
+def assets(coins: Sequence[str]) -> Iterator[tuple[str, int]]:
     """Every coin with its asset id: position in its dex's universe, builder dexes offset by their own position."""
     dexes = list(dict.fromkeys(["", *(dex_of(coin) for coin in coins)]))
     counts = dict.fromkeys(dexes, 0)
@@ -116,7 +137,7 @@ def _synthetic(coin: str, asset: int, seed: int) -> Market:
 def _taped(config: TapeMarketConfig, start_ms: int | None) -> tuple[list[Market], Ms, Ms]:
     """Tape markets, and venue time at opening (twice: there is no warm-up)."""
     tapes = load_tapes(config.paths)
-    coins = dict(_assets(tuple(instrument.coin for instrument, _ in tapes)))
+    coins = dict(assets(tuple(instrument.coin for instrument, _ in tapes)))
     first = max(tape.start_ms for _, tape in tapes)
     start = Ms(start_ms if start_ms is not None else first)
     markets: list[Market] = []
@@ -124,7 +145,7 @@ def _taped(config: TapeMarketConfig, start_ms: int | None) -> tuple[list[Market]
         asset = coins[inferred.coin]
         known = _instrument(inferred.coin, asset)
         same = known is not None and known.sz_decimals == inferred.sz_decimals
-        instrument = known if known is not None and same else msgspec.structs.replace(inferred, asset=asset)
+        instrument = known if known is not None and same else on_asset(inferred, asset)
         markets.append(TapeMarket(instrument, tape, config.orders, start - first))
     return markets, start, start
 
@@ -140,7 +161,7 @@ def _keys(seed: int, index: int) -> TestAccount:
     )
 
 
-def _account(config: SimConfig, index: int, keys: TestAccount, dexes: list[str], start: Ms) -> Account:
+def _account(config: AnySimConfig, index: int, keys: TestAccount, dexes: list[str], start: Ms) -> Account:
     """A funded account: the deposit on every perp dex, its agent approved without a name."""
     agent_signer = SecretKeySigner(bytes.fromhex(keys.agent_private_key.removeprefix("0x")))
     until = Ms(start + AGENT_LIFE_DAYS * DAY)

@@ -37,7 +37,7 @@ TRADED: Final[dict[str, Shape]] = {
 }  # fmt: skip
 """Promised of `run` and `backtest` alike, the last line beyond the promise."""
 RUN: Final[Shape] = {
-    **TRADED, "exit_reason": TEXT,
+    **TRADED, "exit_reason": TEXT, "simulated": (NULL, TEXT),
     "mode": TEXT, "exit_code": COUNT, "duration_s": NUMBER, "foreign_orders_at_exit": COUNT, "conflated": COUNT,
     "dropped_trades": COUNT, "quarantined_frames": COUNT,
 }  # fmt: skip

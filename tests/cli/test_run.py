@@ -190,7 +190,7 @@ def test_hung_engine_is_seen(tmp_path: Path, venue: Venue) -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [
-        (("env=paper",), 5, "not available"),
+        (("env=paper", "env.rest_url=http://127.0.0.1:9"), 5, "what went wrong stands above"),
         (("env=sim", "env.sim.connect=http://127.0.0.1:9"), 5, "no simulator answers"),
         (("--for", "soon"), 2, "not a duration"),
     ],

@@ -69,6 +69,7 @@ SUMMARY = RunSummary(
     run_id="20261122T194600-ab12",
     run_dir="runs/20261122T194600-ab12",
     mode="sim",
+    simulated="exchange, fills and money",
     exit_reason="SIGINT",
     exit_code=0,
     config_hash="ff",

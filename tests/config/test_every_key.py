@@ -11,17 +11,14 @@ import pytest
 from pydantic import BaseModel, ValidationError
 
 from hlmm.config.run_config import RunConfig
-from hlmm.shell.env import PaperEnv
-from hlmm.shell.venues import VenueRefusedError, open_access
-from hlmm.sim.config import SimConfig
 from hlmm.sim.presets import PRESETS, TraderConfig
-from hlmm.types import Coin
 from tests.support import probes_venue
 from tests.support.keys import changed, leaves, with_all
 from tests.support.probes import ENGINE, Probe, Scenario
 from tests.support.ventures import traders
 
 PAPER: Final = "env[paper]."
+"""Has tests of its own: `test_paper_keys`."""
 EVERY: Final = {path: values for path, values in leaves(RunConfig).items() if not path.startswith(PAPER)}
 FREE: Final = tuple(path for path, values in EVERY.items() if len(values) != 1)
 """Keys that leave a choice."""
@@ -79,14 +76,6 @@ def test_a_key_without_a_choice_pins(path: str) -> None:
     assert changed(run, path, only) == run
     with pytest.raises(ValidationError):
         changed(run, path, "another")
-
-
-def test_paper_is_refused_as_a_whole() -> None:
-    """Until something fills paper orders, env=paper starts nothing, so none of its keys can be in vain."""
-    url = "http://127.0.0.1:9"
-    env = PaperEnv(kind="paper", network="mainnet", rest_url=url, ws_url="ws://127.0.0.1:9/ws", sim=SimConfig())
-    with pytest.raises(VenueRefusedError), open_access(env, (Coin("BTC"),)):
-        pass
 
 
 @pytest.mark.parametrize("name", TraderConfig.model_fields)

@@ -78,12 +78,10 @@ def test_every_key_is_known_to_the_presets_or_has_a_default() -> None:
     seen: set[str] = set()
     for env in CATALOG.options("env"):
         more = ("env.sim.market.kind=tape", "env.sim.market.paths=[a]") if env == "sim" else ()
-        for extra in ((), more, ("env.sim.fees.kind=custom", "env.sim.fees.maker_bps=0", "env.sim.fees.taker_bps=0")):
-            if env in {"sim", "paper"} or not extra:
-                values = load(
-                    (*typed("env", env), *(extra if env == "sim" or "fees" in "".join(extra) else ()))
-                ).values()
-                seen |= {re.sub(r"^assets\.[^.]+", "assets.*", path) for path, _, _ in values}
-    paper_market = {key for key in known if key.startswith("env.sim.market.")}
+        guess = ("env.feed.orders.queue={kind: probability, power: 3.0}",) if env == "paper" else ()
+        fees = ("env.sim.fees.kind=custom", "env.sim.fees.maker_bps=0", "env.sim.fees.taker_bps=0")
+        for extra in ((), more, guess, fees if env in {"sim", "paper"} else ()):
+            values = load((*typed("env", env), *extra)).values()
+            seen |= {re.sub(r"^assets\.[^.]+", "assets.*", path) for path, _, _ in values}
     assert seen <= known
-    assert known - seen - paper_market == set()
+    assert known - seen - {key for key in known if key.startswith("env.sim.market.")} == set()
