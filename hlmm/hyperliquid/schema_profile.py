@@ -232,6 +232,25 @@ class VaultDetails(Shape, frozen=True, gc=False):
     always_close_on_withdraw: bool
 
 
+class VaultSummary(Shape, frozen=True, gc=False):
+    """A row of `vaultSummaries`; `tvl` USD."""
+
+    name: str
+    vault_address: str
+    leader: str
+    tvl: Decimal
+    is_closed: bool
+    relationship: object
+    create_time_millis: Count
+
+
+class LeadingVault(Shape, frozen=True, gc=False):
+    """A vault that the user leads."""
+
+    address: str
+    name: str
+
+
 class Delegation(Shape, frozen=True, gc=False):
     """Stake with one validator."""
 

@@ -66,6 +66,8 @@ INFO: Final[Mapping[str, object]] = {
     "isVip": bool | None,
     "userVaultEquities": list[schema_profile.VaultEquity],
     "vaultDetails": schema_profile.VaultDetails | None,
+    "vaultSummaries": list[schema_profile.VaultSummary],
+    "leadingVaults": list[schema_profile.LeadingVault],
     "delegations": list[schema_profile.Delegation],
     "delegatorSummary": schema_profile.DelegatorSummary,
     "delegatorHistory": list[schema_profile.DelegatorEntry],
