@@ -89,13 +89,24 @@ class Engine:
         """
         state = self._state
         assert event.ts >= state.ts, f"time went back: {event.ts} < {state.ts}"
-        elapsed = event.ts - state.ts if state.ts else 0
         state.ts = event.ts
-        touched = self._absorb(event)
-        self._count_uptime(elapsed)
-        commands = self._act(touched)
+        if isinstance(event, BboChanged | BookChanged | TradesPrinted):
+            commands = self._follow(event)
+        else:
+            touched = self._absorb(event)
+            self._count_uptime()
+            commands = self._act(touched)
         alarms, state.alarms = state.alarms, []
         return [*commands, *alarms]
+
+    def _follow(self, event: BboChanged | BookChanged | TradesPrinted) -> list[AnyCommand]:
+        """The short way of the many: a quote or trade changes neither orders nor account, only one coin's wish."""
+        state = self._state
+        coin = state.coins.get(event.coin)
+        if coin is None:
+            return []
+        absorb_market(state, coin, event)
+        return [] if isinstance(event, TradesPrinted) else decide_coin(state, coin, state.account_finding)
 
     def _absorb(self, event: AnyEvent) -> tuple[CoinState, ...]:
         """Fact to state. Returns: the coins that may now want other quotes."""
@@ -106,7 +117,7 @@ class Engine:
                 if coin is None:
                     return ()
                 absorb_market(state, coin, event)
-                return () if isinstance(event, TradesPrinted) else (coin,)
+                return (coin,)
             case Tick():
                 pass
             case (
@@ -180,7 +191,7 @@ class Engine:
     def _act(self, touched: tuple[CoinState, ...]) -> list[AnyCommand]:
         """State to commands: the account's verdict, every touched coin's path, then what must be asked."""
         state = self._state
-        account = judge(state)
+        account = state.account_finding = judge(state)
         if account.verdict is Verdict.HALT:
             self._halt(f"{account.code}: {account.text}")
             touched = tuple(state.coins.values())
@@ -198,8 +209,11 @@ class Engine:
         if state.phase is Phase.STOPPING and state.confirmed_orders and state.confirmed_account:
             state.phase = Phase.HALTED if state.halt_reason else Phase.STOPPED
 
-    def _count_uptime(self, elapsed: int) -> None:
+    def _count_uptime(self) -> None:
+        """Sides come and go with what we hear of orders, never with the market alone."""
         state = self._state
+        elapsed = state.ts - state.counted_ts if state.counted_ts else 0
+        state.counted_ts = state.ts
         for coin in state.coins.values():
             coin.count_uptime(elapsed, state.ts, two_sided=_is_two_sided(state, coin.coin))
 

@@ -26,7 +26,7 @@ from hlmm.model.estimate import MarketEstimate
 from hlmm.model.estimators import CoinEstimators
 from hlmm.model.glft import Glft, GlftParameters, GlftSolution, gamma_from_target, unsolvable
 from hlmm.model.ladder import levels
-from hlmm.types import BPS, Ns, Side
+from hlmm.types import BPS, NS_PER_S, Ns, Side
 
 if TYPE_CHECKING:
     from hlmm.core.settings import CoinConfig
@@ -61,12 +61,15 @@ class Circumstances(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 
 
 class Terrain(msgspec.Struct, frozen=True):
-    """What one ladder is built on."""
+    """What changes slowly under the ladders of a while: the solved problem, its costs and the band, distances in bp."""
 
-    estimate: MarketEstimate
     solution: GlftSolution
     costs: FillCosts
-    tick_bps: float
+    sigma_bps_sqrt_s: float
+    step_bps: float
+    widen_bps: float
+    level_usd: float
+    estimate: MarketEstimate
 
 
 class Quoter:
@@ -90,6 +93,10 @@ class Quoter:
         self.gamma_per_usd = gamma_from_target(config.spread.target_inventory_usd, reference)
         self._made_of: tuple[float, ...] = ()
         self._made = Wish()
+        self._surveyed_of: tuple[bool, float, float] | None = None
+        self._surveyed_ts = Ns(0)
+        self._surveyed: Terrain | Wish = Wish()
+        self._survey_ns = int(config.stochastic.survey_s * NS_PER_S)
 
     def wish(self, circumstances: Circumstances) -> Wish:
         """The ladder wanted now; the last one again while nothing it was made of has changed.
@@ -110,20 +117,46 @@ class Quoter:
         return self._made
 
     def _make(self, circumstances: Circumstances) -> Wish:
-        estimate = self.estimators.read(circumstances.ts)
-        if estimate.fair is None:
+        fair = self.estimators.fair(circumstances.ts)
+        if fair is None:
             return Wish(reason="no_fair_value", text="no two-sided quote has been seen yet")
-        fair = estimate.fair.value
+        terrain = self._terrain(circumstances)
+        if isinstance(terrain, Wish):
+            return msgspec.structs.replace(terrain, fair=fair.value)
+        return self._ladder(terrain, circumstances, fair.value)
+
+    def _terrain(self, circumstances: Circumstances) -> Terrain | Wish:
+        """The last survey while it is fresh and made for the same account."""
+        surveyed_of = (
+            self.estimators.is_stale(circumstances.ts), circumstances.maker_bps, circumstances.funding_hourly
+        )  # fmt: skip
+        if surveyed_of != self._surveyed_of or circumstances.ts - self._surveyed_ts >= self._survey_ns:
+            self._surveyed_of, self._surveyed_ts = surveyed_of, circumstances.ts
+            self._surveyed = self._survey(circumstances)
+        return self._surveyed
+
+    def _survey(self, circumstances: Circumstances) -> Terrain | Wish:
+        """Read every estimate and solve the problem. Returns: a wish without levels when there is nothing to quote."""
+        estimate = self.estimators.read(circumstances.ts)
         costs = self._costs(estimate, circumstances.maker_bps)
         problem = self._problem(estimate, costs, circumstances.funding_hourly)
         solution = self._glft.solve(problem)
         if solution is None:
-            return Wish(reason="unsolvable", text=unsolvable(problem) or "", fair=fair)
+            return Wish(reason="unsolvable", text=unsolvable(problem) or "")
         refusal = self._refuse(estimate, costs)
         if refusal is not None:
-            return Wish(reason="unprofitable", text=refusal, fair=fair)
-        terrain = Terrain(estimate, solution, costs, circumstances.tick_bps)
-        return self._ladder(terrain, circumstances.inventory_usd)
+            return Wish(reason="unprofitable", text=refusal)
+        spread, cold = self._config.spread, _is_cold(estimate)
+        return Terrain(
+            solution=solution,
+            costs=costs,
+            sigma_bps_sqrt_s=estimate.sigma_bps_sqrt_s.value,
+            # Levels nearer than a tick would merge and part again at every move of the fair value.
+            step_bps=max(spread.level_spacing_kappa / estimate.kappa_per_bps.value, circumstances.tick_bps),
+            widen_bps=spread.cold_widen_bps if cold else 0.0,
+            level_usd=spread.level_usd * (spread.cold_size_frac if cold else 1.0),
+            estimate=estimate,
+        )
 
     def _costs(self, estimate: MarketEstimate, maker_bps: float) -> FillCosts:
         """One number per fill: fee, plateau markout, and the age of what we quote on."""
@@ -163,23 +196,16 @@ class Quoter:
         floor = ProfitFloor(half_spread_max_bps=spread.half_spread_max_bps, edge_min_bps=spread.edge_min_bps)
         return no_go(venture, floor, markout_slope=slope.value, markout_slope_se=slope.se)
 
-    def _ladder(self, terrain: Terrain, inventory_usd: float) -> Wish:
+    def _ladder(self, terrain: Terrain, circumstances: Circumstances, fair: float) -> Wish:
         """Uniform levels outward from each side's best distance (theory 3.8)."""
-        estimate, solution, costs = terrain.estimate, terrain.solution, terrain.costs
-        assert estimate.fair is not None
-        spread, fair = self._config.spread, estimate.fair.value
-        cold = _is_cold(estimate)
-        widen_bps = spread.cold_widen_bps if cold else 0.0
-        level_usd = spread.level_usd * (spread.cold_size_frac if cold else 1.0)
-        # Levels nearer than a tick would merge and part again at every move of the fair value.
-        step_bps = max(spread.level_spacing_kappa / estimate.kappa_per_bps.value, terrain.tick_bps)
+        solution, spread, inventory_usd = terrain.solution, self._config.spread, circumstances.inventory_usd
         wanted: list[WishLevel] = []
         nearest_bps = math.inf
         for side in (Side.BID, Side.ASK):
-            touch_bps = max(solution.depth_bps(side, inventory_usd) + widen_bps, spread.half_spread_min_bps)
+            touch_bps = max(solution.depth_bps(side, inventory_usd) + terrain.widen_bps, spread.half_spread_min_bps)
             nearest_bps = min(nearest_bps, touch_bps)
             room_usd = self._config.limits.max_position_usd - side * inventory_usd
-            for level in levels(touch_bps, step_bps, spread.level_count, level_usd, room_usd):
+            for level in levels(touch_bps, terrain.step_bps, spread.level_count, terrain.level_usd, room_usd):
                 if level.depth_bps <= spread.half_spread_max_bps:
                     price = fair * (1.0 - side * level.depth_bps / BPS)
                     wanted.append(WishLevel(side, price, level.size_usd / fair))
@@ -190,17 +216,17 @@ class Quoter:
         return Wish(
             fair=fair,
             levels=tuple(wanted),
-            half_spread_bps=solution.half_spread_bps + widen_bps,
+            half_spread_bps=solution.half_spread_bps + terrain.widen_bps,
             skew_bps=skew_bps,
-            sigma_bps_sqrt_s=estimate.sigma_bps_sqrt_s.value,
-            terms=_terms(solution, costs, widen_bps, skew_bps),
-            width=self._band(terrain, min(nearest_bps, spread.half_spread_max_bps)),
+            sigma_bps_sqrt_s=terrain.sigma_bps_sqrt_s,
+            terms=_terms(solution, terrain.costs, terrain.widen_bps, skew_bps),
+            width=self._band(terrain.estimate, circumstances.tick_bps, min(nearest_bps, spread.half_spread_max_bps)),
         )
 
-    def _band(self, terrain: Terrain, depth_bps: float) -> BandWidth:
+    def _band(self, estimate: MarketEstimate, tick_bps: float, depth_bps: float) -> BandWidth:
         """The band at the best distance; a queue place is worth at most one tick on the order (theory 5.3)."""
-        config, estimate = self._config, terrain.estimate
-        queue_usd = config.band.queue_value_frac * config.spread.level_usd * terrain.tick_bps / BPS
+        config = self._config
+        queue_usd = config.band.queue_value_frac * config.spread.level_usd * tick_bps / BPS
         return band(
             BandInputs(
                 sigma_bps_sqrt_s=estimate.sigma_bps_sqrt_s.value,

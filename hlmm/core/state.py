@@ -12,6 +12,7 @@ from hlmm.core.budget import Budget
 from hlmm.core.drift import DriftLog
 from hlmm.core.orders import OrderStore
 from hlmm.core.quoting import Quoter, Wish
+from hlmm.core.risk import Finding, Verdict
 from hlmm.core.view import Phase
 from hlmm.types import NS_PER_S, Coin, Ns, Px, Side
 
@@ -184,6 +185,8 @@ class EngineState:
         self.budget = Budget(config.budget)
         self.gate = Gate()
         self.ts = Ns(0)
+        self.counted_ts = Ns(0)
+        self.account_finding = Finding(Verdict.PULL, "starting", "the account has not been judged yet")
         self.phase = Phase.STARTING
         self.stop_reason = ""
         self.halt_reason = ""

@@ -166,6 +166,10 @@ class CoinEstimators:
             return self._stale(quote_age)
         return self._estimate(quote_age, self._age_s(ts_ns, self._trade_ns))
 
+    def fair(self, ts_ns: int) -> Estimate | None:
+        """The fair value alone, as `read` gives it. Args: ts_ns, our clock. Raises: nothing."""
+        return self._fair.read(self._live_ms, self._age_s(ts_ns, self._quote_ns))
+
     def is_stale(self, ts_ns: int) -> bool:
         """Whether no quote has come for `stale_max_s`. Args: ts_ns, our clock. Raises: nothing."""
         return self._age_s(ts_ns, self._quote_ns) > self._stale_s

@@ -86,6 +86,8 @@ class StochasticConfig(Frozen):
     """A longer silence is a hole in the feed: nothing is measured across it."""
     stale_max_s: Annotated[float, Field(ge=0.5, le=3_600.0)]
     """Without a quote for this long, the priors are reported in place of the estimates."""
+    survey_s: Annotated[float, Field(ge=0.0, le=10.0)]
+    """The slow estimates are read, and the quoting problem is set up, at most this often; fair value at every quote."""
     resolve_frac: Annotated[float, Field(ge=0.0, le=0.5)]
     """The quoting problem is solved anew when its dimensionless parameters moved by more than this."""
 

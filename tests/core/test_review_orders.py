@@ -201,8 +201,7 @@ def test_modifies_that_race_with_fills_do_not_pull_the_other_quotes() -> None:
         bench.on(CancelRejected(ts=bench.ts, cloid=move.cloid, reason=Reject.MISSING_ORDER, text="x"))
         bench.on(OrderRejected(ts=bench.ts, cloid=move.place.cloid, reason=Reject.MISSING_ORDER, text="x"))
         assert bench.cancelled() == []
-    bench.ts = Ns(bench.ts + 2_200 * NS_PER_MS)
-    bench.bbo(1_100_990, 1_101_000)
+    bench.wait(2_200)
     assert "unknown_orders" in bench.engine.view().coins[0].no_quote_reason
 
 

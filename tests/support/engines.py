@@ -86,6 +86,7 @@ STOCHASTIC = StochasticConfig(
     latency_halflife_events=100.0,
     gap_max_s=5.0,
     stale_max_s=10.0,
+    survey_s=0.0,
     resolve_frac=0.01,
 )
 
