@@ -8,6 +8,8 @@ from typing import Final
 
 import msgspec
 
+from hlmm.sim.reserves import SideOrders
+from hlmm.sim.standing import Standing
 from hlmm.types import Address, Coin, MicroUsd, Ms, Oid, Px, Side, Sz
 
 HISTORY: Final = 2_000
@@ -27,7 +29,11 @@ class Trigger(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 
 
 class Order(msgspec.Struct, kw_only=True):
-    """One order of an account, from placement to its end. `status` is the venue's word."""
+    """One order of an account, from placement to its end. `status` is the venue's word.
+
+    `group` is the parent's oid (of a child: a TP or SL that waits for its parent's fill), or the first order's oid (of
+    TP and SL on a position); 0 when the order stands alone. `dormant` children wait for their parent.
+    """
 
     oid: Oid
     owner: int
@@ -42,6 +48,9 @@ class Order(msgspec.Struct, kw_only=True):
     reduce_only: bool = False
     builder_fee: int = 0
     trigger: Trigger | None = None
+    group: Oid = Oid(0)
+    dormant: bool = False
+    position_sized: bool = False
     status: str = "open"
     status_ms: Ms = Ms(0)
 
@@ -52,6 +61,14 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     order: Order
     status: str
     status_ms: Ms
+
+
+class Liquidation(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """What marks a fill as part of a liquidation. `method` is `market` or `backstop`."""
+
+    user: Address
+    mark: Px
+    method: str
 
 
 class Fill(msgspec.Struct, frozen=True, gc=False, kw_only=True):
@@ -72,6 +89,7 @@ class Fill(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     tid: int
     cloid: str | None = None
     builder_fee: MicroUsd | None = None
+    liquidation: Liquidation | None = None
 
 
 class FundingRow(msgspec.Struct, frozen=True, gc=False, kw_only=True):
@@ -110,7 +128,7 @@ class Agent(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     valid_until: Ms
 
 
-class Account(msgspec.Struct, kw_only=True):
+class Account(Standing, msgspec.Struct, kw_only=True):
     """One address. `raw_usd` is cross cash per perp dex, net of position cost, micro-USD."""
 
     index: int
@@ -135,6 +153,35 @@ class Account(msgspec.Struct, kw_only=True):
     cancel_all_at: Ms | None = None
     cancels_fired: dict[int, int] = {}
     deposited: int = 0
+    sides: dict[Coin, tuple[SideOrders[Order], SideOrders[Order]]] = {}
+
+    def __post_init__(self) -> None:
+        """Index the orders that rest already."""
+        for order in self.open.values():
+            self.side(order.coin, order.side).add(order)
+
+    def side(self, coin: Coin, side: Side) -> SideOrders[Order]:
+        """The account's resting orders on one side of a coin."""
+        found = self.sides.get(coin)
+        if found is None:
+            found = self.sides[coin] = (SideOrders(), SideOrders())
+        return found[0 if side is Side.BID else 1]
+
+    def rest(self, order: Order) -> None:
+        """Take an order among the open ones."""
+        self.open[order.oid] = order
+        self.side(order.coin, order.side).add(order)
+
+    def unrest(self, oid: Oid) -> Order | None:
+        """Take an order from the open ones; None when it is none of them."""
+        order = self.open.pop(oid, None)
+        if order is not None:
+            self.side(order.coin, order.side).drop(order)
+        return order
+
+    def resize(self, order: Order, sz: Sz) -> None:
+        """Give an open order a new remaining size."""
+        self.side(order.coin, order.side).resize(order, sz)
 
     def position(self, coin: Coin) -> Position:
         """The position in a coin, made when absent."""

@@ -11,8 +11,9 @@ from typing import Final
 
 import msgspec
 
-from hlmm.sim.accounts import DEFAULT_LEVERAGE, Account, Margining, Position
-from hlmm.sim.venue import Listing, dex_of
+from hlmm.sim.accounts import DEFAULT_LEVERAGE, Account, Margining, Order, Position
+from hlmm.sim.reserves import SideOrders
+from hlmm.sim.venue import Listing
 from hlmm.types import Coin, Px, Side, Sz
 
 MIN_MARGIN_DIVISOR: Final = 10
@@ -56,11 +57,6 @@ def margining(account: Account, listing: Listing) -> Margining:
 def initial_margin(notional: int, leverage: int) -> int:
     """Margin that opens `notional`. Args: notional >= 0, micro-USD; leverage >= 1."""
     return notional // leverage
-
-
-def maintenance(notional: int, max_leverage: int) -> int:
-    """Maintenance margin of a position: half the initial margin at the coin's maximum leverage."""
-    return notional // (2 * max_leverage)
 
 
 def apply_fill(account: Account, listing: Listing, side: Side, px: Px, sz: Sz) -> tuple[str, int]:
@@ -117,23 +113,20 @@ def position_margin(position: Position, listing: Listing, setting: Margining) ->
 
 def order_margin(account: Account, listings: Mapping[Coin, Listing], dex: str) -> int:
     """Margin reserved by resting orders of a dex: what each side would add beyond reducing the position."""
-    reducible = {coin: held.szi for coin, held in account.positions.items() if held.szi}
     total = 0
-    for order in account.open.values():
-        if order.reduce_only or dex_of(order.coin) != dex:
-            continue
-        reducing, rest = _split(reducible, order.coin, order.side, order.sz)
-        if reducing:
-            reducible[order.coin] = Sz(reducible[order.coin] + int(order.side) * reducing)
-        total += initial_margin(order.px * rest, margining(account, listings[order.coin]).leverage)
+    for coin, sides in account.sides.items():
+        listing = listings[coin]
+        if listing.dex == dex:
+            total += _coin_margin(account, listing, sides)
     return total
 
 
-def _split(reducible: Mapping[Coin, Sz], coin: Coin, side: Side, sz: Sz) -> tuple[int, int]:
-    """Of `sz`, how much reduces the position and how much adds."""
-    held = reducible.get(coin, Sz(0))
-    reducing = min(abs(held), sz) if held * int(side) < 0 else 0
-    return reducing, sz - reducing
+def _coin_margin(account: Account, listing: Listing, sides: tuple[SideOrders[Order], SideOrders[Order]]) -> int:
+    bids, asks = sides
+    if not bids.orders and not asks.orders:
+        return 0
+    held, leverage = account.szi(listing.coin), margining(account, listing).leverage
+    return bids.margin(leverage, max(0, -held)) + asks.margin(leverage, max(0, held))
 
 
 def opening_sz(account: Account, coin: Coin, side: Side, sz: Sz) -> int:
@@ -141,8 +134,23 @@ def opening_sz(account: Account, coin: Coin, side: Side, sz: Sz) -> int:
     held = account.szi(coin)
     if held * int(side) >= 0:
         return sz
-    resting = sum(o.sz for o in account.open.values() if o.coin == coin and o.side is side)
-    return sz - min(sz, max(0, abs(held) - resting))
+    return sz - min(sz, max(0, abs(held) - account.side(coin, side).size))
+
+
+def free_margin(account: Account, listings: Mapping[Coin, Listing], dex: str) -> int:
+    """Cross margin available to new orders, as `Summary.free`, without the rest of the summary."""
+    value, used = cross_margin(account, listings, dex)
+    return value - used - order_margin(account, listings, dex)
+
+
+def cross_margin(account: Account, listings: Mapping[Coin, Listing], dex: str) -> tuple[int, int]:
+    """Value of the cross account on a dex, and the margin that its positions use."""
+    value, used = account.raw_usd.get(dex, 0), 0
+    for listing, held, setting in _held(account, listings, dex):
+        if setting.cross:
+            value += held.szi * listing.marks.mark
+            used += abs(held.szi) * listing.marks.mark // setting.leverage
+    return value, used
 
 
 def summary(account: Account, listings: Mapping[Coin, Listing], dex: str) -> Summary:
@@ -157,7 +165,7 @@ def summary(account: Account, listings: Mapping[Coin, Listing], dex: str) -> Sum
             cross_value += held.szi * listing.marks.mark
             cross_notional += here
             cross_used += margin
-            needed += maintenance(here, listing.instrument.max_leverage)
+            needed += listing.terms.table.maintenance(here)
         else:
             raw, value = raw + held.isolated_raw, value + margin
             notional, used = notional + here, used + margin
@@ -180,22 +188,34 @@ def _held(
 ) -> Iterable[tuple[Listing, Position, Margining]]:
     """The account's open positions on a dex."""
     for coin, held in account.positions.items():
-        if held.szi and dex_of(coin) == dex:
+        if held.szi:
             listing = listings[coin]
-            yield listing, held, margining(account, listing)
+            if listing.dex == dex:
+                yield listing, held, margining(account, listing)
+
+
+def position_maintenance(held: Position, listing: Listing) -> int:
+    """Maintenance margin of one position at the mark."""
+    return listing.terms.table.maintenance(abs(held.szi) * listing.marks.mark)
 
 
 def liquidation_px(account: Account, listing: Listing, money: Summary) -> Px | None:
     """Mark at which the position is liquidated, others unchanged; None when it is not positive.
 
-    `liq = mark - side x margin_available / |szi| / (1 - l x side)`, l = maintenance rate of the coin.
+    Where equity meets maintenance: `equity + szi x (p - mark) = others + |szi| p / d - deduction`, d and deduction of
+    the margin tier that holds p.
     """
-    held = account.position(listing.coin)
-    mark, top = listing.marks.mark, listing.instrument.max_leverage
-    side = 1 if held.szi > 0 else -1
+    held, table = account.position(listing.coin), listing.terms.table
+    side, size = (1 if held.szi > 0 else -1), abs(held.szi)
+    here = size * listing.marks.mark
     if margining(account, listing).cross:
-        available = money.cross_value - money.maintenance
+        spare = money.maintenance - table.maintenance(here) - money.cross_value
     else:
-        available = held.isolated_raw + held.szi * mark - maintenance(abs(held.szi) * mark, top)
-    px = mark - side * (available * 2 * top) // (abs(held.szi) * (2 * top - side))
-    return Px(px) if px > 0 else None
+        spare = -(held.isolated_raw + held.szi * listing.marks.mark)
+    found = None
+    for tier in table.tiers:
+        rate, deduction = table.maintenance_rate(tier.lower)
+        px = rate * (side * here + spare - deduction) // (size * (side * rate - 1))
+        if found is None or px * size >= tier.lower:
+            found = Px(px)
+    return found if found is not None and found > 0 else None

@@ -40,7 +40,16 @@ class CustomTier(BaseModel):
     taker_bps: Bps
 
 
-FeeTier = Annotated[NamedTier | CustomTier, Field(discriminator="kind")]
+class ScheduledFees(BaseModel):
+    """The venue's own schedule: each account's tier by its 14-day volume. `staked_hype`: what every account staked."""
+
+    model_config = FROZEN
+
+    kind: Literal["schedule"] = "schedule"
+    staked_hype: int = Field(default=0, ge=0, le=10**9)
+
+
+FeeTier = Annotated[NamedTier | CustomTier | ScheduledFees, Field(discriminator="kind")]
 
 
 class SyntheticMarketConfig(BaseModel):
@@ -116,10 +125,33 @@ class LimitConfig(BaseModel):
     schedule_cancel_volume_usd: int = Field(default=1_000_000, ge=0, le=10**12)
     schedule_cancel_per_day: int = Field(default=10, ge=1, le=10**6)
     open_orders: int = Field(default=1_000, ge=1, le=100_000)
+    post_only_ms: int = Field(default=0, ge=0, le=3_600_000)
     ip_weight_per_min: int | None = Field(default=None, ge=1, le=10**9)
     ws_users: int | None = Field(default=None, ge=1, le=10**6)
+    ws_connections: int | None = Field(default=None, ge=1, le=10**6)
+    ws_new_per_min: int | None = Field(default=None, ge=1, le=10**6)
+    ws_subscriptions: int | None = Field(default=None, ge=1, le=10**6)
+    ws_messages_per_min: int | None = Field(default=None, ge=1, le=10**9)
     ws_posts_in_flight: int = Field(default=100, ge=1, le=10**6)
     ws_idle_close_ms: int = Field(default=60_000, ge=1_000, le=3_600_000)
+
+
+class BuilderDexConfig(BaseModel):
+    """Terms of the builder (HIP-3) dexes: the deployer's fee scale, and the coins in growth mode."""
+
+    model_config = FROZEN
+
+    fee_scale: float = Field(default=1.0, ge=0.0, le=3.0, allow_inf_nan=False)
+    growth_coins: tuple[str, ...] = Field(strict=False, default=(), max_length=64)
+
+
+class OpenInterestCap(BaseModel):
+    """Where a coin's open interest stops growing, USD of notional."""
+
+    model_config = FROZEN
+
+    coin: str = Field(min_length=1, max_length=64)
+    usd: int = Field(ge=0, le=10**12)
 
 
 class ExchangeConfig(BaseModel):
@@ -141,6 +173,8 @@ class ExchangeConfig(BaseModel):
     latency: LatencyConfig = LatencyConfig()
     cadence: CadenceConfig = CadenceConfig()
     limits: LimitConfig = LimitConfig()
+    builder_dexes: BuilderDexConfig = BuilderDexConfig()
+    open_interest_caps: tuple[OpenInterestCap, ...] = Field(strict=False, default=(), max_length=64)
     host: Literal["127.0.0.1", "::1", "localhost"] = "127.0.0.1"
     port: int = Field(default=0, ge=0, le=65_535)
 

@@ -1,6 +1,6 @@
-"""The order desk: places, cancels and settles orders of accounts on the books, and books every execution.
+"""The order desk: places, cancels and executes orders of accounts on the books, and ends them.
 
-The single writer of positions, cash and order histories. Source: order life cycle and matching rules of the venue.
+The single writer of order histories. Source: order life cycle and matching rules of the venue (protocol.md §10, §11).
 """
 
 from __future__ import annotations
@@ -10,23 +10,24 @@ from typing import Final, cast
 
 import msgspec
 
-from hlmm.sim import rules
-from hlmm.sim.accounts import Account, Fill, Order, Trigger
+from hlmm.sim.accounts import Account, Order, Trigger
 from hlmm.sim.blocklog import BlockLog
-from hlmm.sim.clearing import apply_fill, initial_margin, margining, opening_sz, summary
-from hlmm.sim.fees import BUILDER_UNIT, HIP3_FACTOR, FeeRates, fee_of, truncated
+from hlmm.sim.clearing import cross_margin, margining
+from hlmm.sim.entry import MARKET_TIFS, EntryRules, beyond_cap_band
+from hlmm.sim.fees import FeeRates
 from hlmm.sim.market import Match, Placement
-from hlmm.sim.rules import Draft, Refusal
-from hlmm.sim.text import px_text, sz_text
-from hlmm.sim.venue import House, Listing, Print, background_address, is_background, trade_id
-from hlmm.types import Coin, MicroUsd, Ms, Oid, Px, Side, Sz, Tif
+from hlmm.sim.rules import Draft, Refusal, fires_above
+from hlmm.sim.settlement import Settlement
+from hlmm.sim.venue import House, Listing
+from hlmm.types import Coin, Oid, Px, Side, Sz, Tif
 
 FIRST_OID: Final = 450_000_000_000
-MARKET_TIFS: Final = ("Ioc", "FrontendMarket", "LiquidationMarket")
+UNASKED: Final = ("canceled", "filled")
+__all__ = ["MARKET_TIFS", "Desk", "Placed"]
 
 
 class Placed(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of one order: refused, waiting for its trigger, or executed and/or resting."""
+    """What became of one order: refused, waiting (for its trigger or parent), or executed and/or resting."""
 
     order: Order
     refused: Refusal | None = None
@@ -34,36 +35,69 @@ class Placed(msgspec.Struct, frozen=True, kw_only=True):
     notional: int = 0
 
 
-class Trade(msgspec.Struct, frozen=True, gc=False, kw_only=True):
-    """One account's side of one execution."""
+class Grouping(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """How a new trigger order belongs to others: see `Order`."""
 
-    match: Match
-    oid: Oid
-    side: Side
-    crossed: bool
-    hash: str
-    tid: int
+    group: Oid = Oid(0)
+    dormant: bool = False
+    position_sized: bool = False
+
+
+ALONE: Final = Grouping()
+
+
+class Promised(msgspec.Struct):
+    """What an account's resting orders have traded in a sweep that is not booked yet."""
+
+    szi: int = 0
+    margin: int = 0
 
 
 class Desk:
-    """Orders and executions of every account."""
+    """Orders of every account, from placement to their end."""
 
     def __init__(self, listings: Mapping[Coin, Listing], accounts: list[Account], rates: FeeRates) -> None:
         """Serve `accounts` on `listings` at base fee `rates`; the list may grow."""
         self.listings = listings
         self.accounts = accounts
-        self.rates = rates
-        self.house = House()
-        self.log = BlockLog(Ms(0))
-        self.open_limit = 1_000
+        self.settlement = Settlement(listings, accounts, self._filled)
+        self.settlement.use_rates(rates)
+        self.entry = EntryRules(listings, accounts, self.house)
         self._next_oid = FIRST_OID
+        self._promised: dict[int, Promised] = {}
+        self._cut: dict[Oid, str] = {}
+        for listing in listings.values():
+            listing.market.guard_makers(self._admit)
 
-    def place(self, account: Account, draft: Draft, builder_fee: int = 0) -> Placed:
+    @property
+    def house(self) -> House:
+        """The other side of everything."""
+        return self.settlement.house
+
+    @property
+    def log(self) -> BlockLog:
+        """What the current block did."""
+        return self.settlement.log
+
+    @log.setter
+    def log(self, log: BlockLog) -> None:
+        """Begin a block."""
+        self.settlement.log = log
+
+    @property
+    def rates(self) -> FeeRates:
+        """Base fee rates."""
+        return self.settlement.rates
+
+    # ---- placing ----
+
+    def place(self, account: Account, draft: Draft, builder_fee: int = 0, grouping: Grouping = ALONE) -> Placed:
         """Place one order. Args: draft, statically valid; builder_fee, tenths of a bp. Returns: what became of it."""
-        order = self._order(account, draft, builder_fee)
-        refused = self._refusal(account, draft)
+        refused = self.entry.refusal(account, draft, self.log.time)
+        order = self._order(account, draft, builder_fee, grouping)
         if refused is not None:
-            self.log.status(account, order, refused.status)
+            if refused.status is not None:
+                self.log.status(account, order, refused.status)
             return Placed(order=order, refused=refused)
         if order.trigger is not None:
             account.waiting[order.oid] = order
@@ -71,17 +105,16 @@ class Desk:
             return Placed(order=order)
         if order.reduce_only:
             order.sz = Sz(min(order.sz, abs(account.szi(order.coin))))
-        return self._execute(account, order, draft.listing)
+        return self.execute(account, order)
 
-    def _order(self, account: Account, draft: Draft, builder_fee: int) -> Order:
-        self._next_oid += 1
+    def _order(self, account: Account, draft: Draft, builder_fee: int, grouping: Grouping) -> Order:
         kind = draft.wire.t.trigger
         trigger = None
         if kind is not None and draft.trigger_px is not None:
-            above = (kind.tpsl == "tp") != draft.wire.b
+            above = fires_above(kind.tpsl, buy=draft.wire.b)
             trigger = Trigger(px=draft.trigger_px, is_market=kind.isMarket, above=above, kind=kind.tpsl)
         return Order(
-            oid=Oid(self._next_oid),
+            oid=self.next_oid(),
             owner=account.index,
             coin=draft.listing.coin,
             side=draft.side,
@@ -94,155 +127,133 @@ class Desk:
             reduce_only=draft.wire.r,
             builder_fee=builder_fee,
             trigger=trigger,
+            group=grouping.group,
+            dormant=grouping.dormant,
+            position_sized=grouping.position_sized,
             status_ms=self.log.time,
         )
 
-    def _refusal(self, account: Account, draft: Draft) -> Refusal | None:
-        """The first business rule the order breaks, in the venue's order."""
-        asset, trigger = draft.wire.a, draft.wire.t.trigger is not None
-        position = account.szi(draft.listing.coin)
-        crossing = rules.crosses(draft)
-        if draft.tif in MARKET_TIFS and draft.on_tick and not crossing:
-            return rules.refusal(rules.NO_MATCH, asset, "iocCancelRejected")
-        formed = rules.form_refusal(draft, position)
-        if formed is not None and not (trigger and formed.status == "reduceOnlyRejected"):
-            return formed
-        if len(account.open) + len(account.waiting) >= self.open_limit:
-            return rules.refusal(rules.TOO_MANY, asset, "tooManyOpenOrdersRejected")
-        if trigger:
-            return None
-        if not draft.wire.r and not self._affords(account, draft):
-            return rules.refusal(rules.MARGIN, asset, "perpMarginRejected")
-        if draft.tif == "Alo" and crossing:
-            return rules.refusal(rules.POST_ONLY + self._bbo_text(draft.listing), asset, "badAloPxRejected")
-        return None
+    def next_oid(self) -> Oid:
+        """A fresh order id."""
+        self._next_oid += 1
+        return Oid(self._next_oid)
 
-    def _affords(self, account: Account, draft: Draft) -> bool:
-        """Whether free margin covers what the order would add to exposure."""
-        adding = opening_sz(account, draft.listing.coin, draft.side, draft.sz)
-        needed = initial_margin(draft.px * adding, margining(account, draft.listing).leverage)
-        return needed == 0 or summary(account, self.listings, draft.listing.dex).free >= needed
-
-    @staticmethod
-    def _bbo_text(listing: Listing) -> str:
-        """`bid@ask` as the post-only error prints it."""
-        sides = listing.bbo()
-        return (
-            "@".join(px_text(listing.instrument, side[0]).removesuffix(".0") if side else "0" for side in sides) + "."
-        )
-
-    def _execute(self, account: Account, order: Order, listing: Listing) -> Placed:
+    def execute(self, account: Account, order: Order) -> Placed:
         """Put an admitted order on the book, settle what matched, record what rests."""
+        listing = self.listings[order.coin]
         tif: Tif = "Ioc" if order.tif in MARKET_TIFS else cast("Tif", order.tif)
-        self.log.status(account, order, "open")
-        account.open[order.oid] = order
+        if order.status != "triggered" or tif != "Ioc":
+            self.log.status(account, order, "open")
+        account.rest(order)
         placement = listing.market.place(order.oid, account.index, order.side, order.px, order.sz, tif)
         self._expire_makers(account, placement)
         touched = self._book_all(listing, placement.matches)
         filled = sum(m.sz for m in placement.matches)
         notional = sum(m.px * m.sz for m in placement.matches)
         if placement.resting_sz == 0 and order.oid in account.open:
-            del account.open[order.oid]
-            self.log.status(account, order, "filled" if filled else "iocCancelRejected")
+            account.unrest(order.oid)
+            self._end(account, order, "filled" if filled else _unmatched(order))
         self._trim(listing, touched)
         return Placed(order=order, filled=filled, notional=notional)
 
     def _expire_makers(self, account: Account, placement: Placement) -> None:
         """End the account's own resting orders that self-trade prevention removed."""
         for oid in placement.self_traded:
-            order = account.open.pop(oid, None)
+            order = account.unrest(oid)
             if order is not None:
-                self.log.status(account, order, "selfTradeCanceled")
-                self.log.forced_cancel(account, order)
+                self._end(account, order, "selfTradeCanceled")
 
     def settle(self, listing: Listing, matches: Iterable[Match]) -> None:
         """Book executions in order: the public print, and each account's side."""
         self._trim(listing, self._book_all(listing, matches))
 
+    # ---- resting orders at a match ----
+
+    def _admit(self, owner: int, oid: Oid, px: Px, sz: Sz) -> Sz:
+        """How much of `sz` a resting order may trade: reduce-only never flips, new exposure needs its margin."""
+        account = self.accounts[owner]
+        order = account.open[oid]
+        promised = self._promised.setdefault(owner, Promised())
+        held = account.szi(order.coin) + promised.szi
+        reducible = abs(held) if held * order.side < 0 else 0
+        allowed = min(sz, reducible) if order.reduce_only else sz
+        if allowed < sz:
+            self._cut[oid] = "reduceOnlyCanceled"
+        adding = allowed - min(allowed, reducible)
+        if adding:
+            listing = self.listings[order.coin]
+            needed = px * adding // margining(account, listing).leverage
+            value, used = cross_margin(account, self.listings, listing.dex)
+            if value - used - promised.margin < needed:
+                self._cut[oid] = "marginCanceled"
+                return Sz(0)
+            promised.margin += needed
+        promised.szi += order.side * allowed
+        return Sz(allowed)
+
     def _book_all(self, listing: Listing, matches: Iterable[Match]) -> dict[int, None]:
-        """Book executions. Returns: the accounts they touched, in order."""
-        touched: dict[int, None] = {}
-        for match in matches:
-            self._book(listing, match, touched)
+        """Book executions and end the orders that were cut short. Returns: the accounts touched, in order."""
+        touched = self.settlement.book_all(listing, matches)
+        if self._cut:
+            cut, self._cut = self._cut, {}
+            for owner in self._promised:
+                account = self.accounts[owner]
+                for oid, status in cut.items():
+                    order = account.unrest(oid)
+                    if order is not None:
+                        self._end(account, order, status)
+        self._promised.clear()
         return touched
 
-    def _trim(self, listing: Listing, touched: Iterable[int]) -> None:
-        """Shrink the reduce-only orders of accounts whose position moved."""
-        for index in touched:
-            self.trim_reduce_only(self.accounts[index], listing)
+    # ---- ends ----
 
-    def _book(self, listing: Listing, match: Match, touched: dict[int, None]) -> None:
-        """Book one execution."""
-        aggressor = match.aggressor
-        bids = aggressor is Side.BID
-        buyer, seller = (match.taker_oid, match.maker_oid) if bids else (match.maker_oid, match.taker_oid)
-        tid, txn = trade_id(buyer, seller), self.log.next_hash()
-        users = [self._user(match.maker_owner, match.maker_oid), self._user(match.taker_owner, match.taker_oid)]
-        trade = Print(
-            coin=listing.coin, side=aggressor, px=match.px, sz=match.sz, time=self.log.time, hash=txn, tid=tid,
-            users=(users[1], users[0]) if bids else (users[0], users[1]),
-        )  # fmt: skip
-        listing.printed(trade)
-        self.log.prints.setdefault(listing.coin, []).append(trade)
-        sides = ((match.maker_owner, match.maker_oid, aggressor.other), (match.taker_owner, match.taker_oid, aggressor))
-        if all(is_background(owner) for owner, _, _ in sides):
-            return
-        for (owner, oid, side), crossed in zip(sides, (False, True), strict=True):
-            if is_background(owner):
-                self.house.background_raw -= int(side) * match.px * match.sz
-                held = self.house.background.get(listing.coin, 0)
-                self.house.background[listing.coin] = held + int(side) * match.sz
-                continue
-            touched[owner] = None
-            execution = Trade(match=match, oid=oid, side=side, crossed=crossed, hash=txn, tid=tid)
-            self._fill(self.accounts[owner], listing, execution)
+    def _filled(self, account: Account, order: Order) -> None:
+        self._end(account, order, "filled")
 
-    def _user(self, owner: int, oid: Oid) -> str:
-        return background_address(oid) if is_background(owner) else self.accounts[owner].address
+    def _end(self, account: Account, order: Order, status: str) -> None:
+        """Record a terminal status of an order that is off the book, and act on those grouped with it."""
+        self.log.status(account, order, status)
+        if status not in UNASKED:
+            self.log.forced_cancel(account, order)
+        if account.waiting or order.group:
+            self._end_group(account, order, status)
 
-    def _fill(self, account: Account, listing: Listing, trade: Trade) -> None:
-        """Book one side of an execution to its account: position, cash, fee, volume, records."""
-        match, coin = trade.match, listing.coin
-        order = account.open[trade.oid]
-        start = account.szi(coin)
-        direction, closed = apply_fill(account, listing, trade.side, match.px, match.sz)
-        notional = match.px * match.sz
-        rates = self.rates.scaled(HIP3_FACTOR) if listing.dex else self.rates
-        rate = rates.taker_e8 if trade.crossed else rates.maker_e8
-        fee = fee_of(notional, rate, order.builder_fee)
-        account.raw_usd[listing.dex] -= fee
-        self.house.fees += fee
-        self._count_volume(account, notional, crossed=trade.crossed)
-        order.sz = Sz(order.sz - match.sz)
-        builder = truncated(notional, order.builder_fee, BUILDER_UNIT) if order.builder_fee else None
-        fill = Fill(
-            coin=coin, px=match.px, sz=match.sz, side=trade.side, time=self.log.time, start_position=start,
-            direction=direction, closed_pnl=MicroUsd(closed), hash=trade.hash, oid=trade.oid, crossed=trade.crossed,
-            fee=fee, tid=trade.tid, cloid=order.cloid, builder_fee=builder,
-        )  # fmt: skip
-        account.fills.append(fill)
-        self.log.fills.setdefault(account.index, []).append(fill)
-        if order.sz == 0:
-            del account.open[trade.oid]
-            self.log.status(account, order, "filled")
-        if not trade.crossed:
-            self.log.notices.setdefault(account.index, []).append(_notice(listing, fill))
-
-    def _count_volume(self, account: Account, notional: int, *, crossed: bool) -> None:
-        """Add to cumulative and daily volume (micro-USD; daily: taker, maker)."""
-        account.volume += notional
-        day = account.day_volume.setdefault(self.log.time // 86_400_000, [0, 0])
-        day[0 if crossed else 1] += notional
+    def _end_group(self, account: Account, order: Order, status: str) -> None:
+        """Wake or cancel an order's children; cancel the sibling of a filled TP or SL."""
+        partly = status == "marginCanceled" and order.sz < order.orig_sz
+        for child in [o for o in account.waiting.values() if o.dormant and o.group == order.oid]:
+            if status == "filled" or partly:
+                child.dormant = False
+                self.log.status(account, child, "open")
+            else:
+                self.cancel(account, child, "canceled")
+        if order.group and status == "filled":
+            live = (*account.waiting.values(), *account.open.values())
+            for sibling in [o for o in live if o.group == order.group and not o.dormant]:
+                self.cancel(account, sibling, "siblingFilledCanceled")
 
     def cancel(self, account: Account, order: Order, status: str) -> None:
         """Take an order of the account off the book (or out of the waiting triggers) with a terminal status."""
-        if account.open.pop(order.oid, None) is not None:
+        if account.unrest(order.oid) is not None:
             self.listings[order.coin].market.cancel(order.oid)
-        else:
-            account.waiting.pop(order.oid, None)
-        self.log.status(account, order, status)
-        if status != "canceled":
-            self.log.forced_cancel(account, order)
+        elif account.waiting.pop(order.oid, None) is None:
+            return
+        self._end(account, order, status)
+
+    def cancel_all(self, account: Account, dex: str | None, status: str) -> None:
+        """Cancel every order of the account. Args: dex, or None for all of them."""
+        for order in [*account.open.values(), *account.waiting.values()]:
+            if dex is None or self.listings[order.coin].dex == dex:
+                self.cancel(account, order, status)
+
+    def enforce_cap(self, listing: Listing) -> None:
+        """Cancel resting orders that a coin at its open-interest cap does not bear."""
+        if listing.terms.open_interest_cap_usd is None or not self.entry.at_cap(listing):
+            return
+        for account in self.accounts:
+            for order in [o for o in account.open.values() if o.coin == listing.coin]:
+                if beyond_cap_band(listing, order.side, order.px):
+                    self.cancel(account, order, "openInterestCapCanceled")
 
     def find(self, account: Account, coin: Coin | None, target: int | str) -> Order | None:
         """A live order by oid or cloid. Args: coin, that it must be on, or None; target, oid or canonical cloid."""
@@ -250,58 +261,37 @@ class Desk:
         order = account.open.get(oid) or account.waiting.get(oid)
         return order if order is not None and coin in {None, order.coin} else None
 
+    # ---- reduce-only ----
+
+    def _trim(self, listing: Listing, touched: Iterable[int]) -> None:
+        """Shrink the reduce-only orders of accounts whose position moved."""
+        for index in touched:
+            self.trim_reduce_only(self.accounts[index], listing)
+
     def trim_reduce_only(self, account: Account, listing: Listing) -> None:
         """Shrink resting reduce-only orders to the position; the older ones give way first."""
-        szi = account.szi(listing.coin)
-        resting = [o for o in account.open.values() if o.coin == listing.coin and o.reduce_only]
-        left = abs(szi)
+        szi, coin = account.szi(listing.coin), listing.coin
+        for side in (Side.BID, Side.ASK):
+            resting = account.side(coin, side).reduce_only
+            if resting:
+                self._shrink(account, list(resting.values()), abs(szi) if szi * side < 0 else 0)
+        if account.waiting:
+            for order in [o for o in account.waiting.values() if o.position_sized and o.coin == coin]:
+                if szi * order.side >= 0:
+                    self.cancel(account, order, "reduceOnlyCanceled")
+
+    def _shrink(self, account: Account, resting: list[Order], left: int) -> None:
+        """Let `resting`, oldest first, sum to at most `left`; the newest keep their size."""
         for order in reversed(resting):
-            keep = min(order.sz, left) if szi * int(order.side) < 0 else 0
+            keep = min(order.sz, left)
             if keep == 0:
                 self.cancel(account, order, "reduceOnlyCanceled")
             elif keep < order.sz:
-                order.sz = Sz(keep)
-                listing.market.shrink(order.oid, order.sz)
+                account.resize(order, Sz(keep))
+                self.listings[order.coin].market.shrink(order.oid, order.sz)
             left -= keep
 
-    def fire_triggers(self, listing: Listing) -> None:
-        """Turn waiting orders whose trigger the mark has reached into market or limit orders."""
-        mark = listing.marks.mark
-        for account in self.accounts:
-            for order in [o for o in account.waiting.values() if o.coin == listing.coin]:
-                trigger = order.trigger
-                if trigger is None or (mark < trigger.px if trigger.above else mark > trigger.px):
-                    continue
-                del account.waiting[order.oid]
-                self.log.status(account, order, "triggered")
-                self._fire(account, order, listing, market=trigger.is_market)
 
-    def _fire(self, account: Account, order: Order, listing: Listing, *, market: bool) -> None:
-        order.tif = "Ioc" if market else "Gtc"
-        held = account.szi(order.coin)
-        if order.reduce_only:
-            order.sz = Sz(min(order.sz, abs(held)))
-        if order.sz == 0 or (order.reduce_only and held * int(order.side) >= 0):
-            self.log.status(account, order, "reduceOnlyCanceled")
-            return
-        self._execute(account, order, listing)
-
-    def close_out(self, account: Account, listing: Listing) -> None:
-        """Liquidate a position: a market order for all of it, as far as the book reaches."""
-        szi = account.szi(listing.coin)
-        side = Side.ASK if szi > 0 else Side.BID
-        mark = listing.marks.mark
-        self._next_oid += 1
-        order = Order(
-            oid=Oid(self._next_oid), owner=account.index, coin=listing.coin, side=side,
-            px=Px(max(1, mark // 2) if side is Side.ASK else mark * 2), sz=Sz(abs(szi)), orig_sz=Sz(abs(szi)),
-            tif="LiquidationMarket", placed_ms=self.log.time, reduce_only=True, status_ms=self.log.time,
-        )  # fmt: skip
-        self._execute(account, order, listing)
-
-
-def _notice(listing: Listing, fill: Fill) -> str:
-    """The notification text of a maker fill."""
-    verb = "Bought" if fill.side is Side.BID else "Sold"
-    sz, px = sz_text(listing.instrument, fill.sz), px_text(listing.instrument, fill.px).removesuffix(".0")
-    return f"Resting order filled: {verb} {sz} {listing.coin} at ${px}"
+def _unmatched(order: Order) -> str:
+    """The status of an order that had to match at once and found nothing."""
+    return "iocCancelRejected" if order.trigger is None else "marketOrderNoLiquidityRejected"

@@ -7,7 +7,7 @@ actions that do send Gtc or Ioc; marks, triggers, liquidations, funding. Pure: t
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import msgspec
@@ -15,8 +15,6 @@ import msgspec
 from hlmm.sim.accounts import Account, FundingRow
 from hlmm.sim.actions import (
     AnyAction,
-    ApproveAgentAction,
-    ApproveBuilderFeeAction,
     BatchModifyAction,
     CancelAction,
     CancelByCloidAction,
@@ -24,37 +22,41 @@ from hlmm.sim.actions import (
     ModifyAction,
     OrderAction,
     OrderWire,
-    UsdClassTransferAction,
-    UsdSendAction,
-    UserSigned,
+    SingleAction,
 )
-from hlmm.sim.admission import EXPIRED_COST, Budget, Nonces, Registry, day_of
+from hlmm.sim.admission import Budget, Nonces, Registry, day_of
+from hlmm.sim.bank import Bank
 from hlmm.sim.blocklog import Answer, BlockLog
 from hlmm.sim.candles import HOUR
-from hlmm.sim.clearing import margining, position_margin, summary
+from hlmm.sim.clearing import margining
 from hlmm.sim.config import AnySimConfig
 from hlmm.sim.desk import Desk
+from hlmm.sim.door import Door, Signed, inner_of
 from hlmm.sim.fees import rates_of
+from hlmm.sim.liquidation import Liquidator
 from hlmm.sim.marks import RATE_E10, funding_payment
-from hlmm.sim.rules import BATCH_MAX, OVERWEIGHT
-from hlmm.sim.settings import AccountActions
+from hlmm.sim.office import Office
 from hlmm.sim.text import Json, rate
 from hlmm.sim.trading import RefusedError, TradingActions
+from hlmm.sim.triggers import fire_all
 from hlmm.sim.venue import FundingPoint, Listing
 from hlmm.types import MicroUsd, Ms
 
-NO_SIGNER: Final = "Unable to recover signer."
 MS_PER_S: Final = 1_000
 FUNDING_DIGITS: Final = 10
 
 
 class Pending(msgspec.Struct, frozen=True, kw_only=True):
-    """One action waiting for a block. `signers`: addresses its signature may stand for, the likeliest first."""
+    """One action waiting for a block. `signers`: addresses its signature may stand for, the likeliest first.
+
+    `members`: the same of each inner signature of a multi-sig action.
+    """
 
     ticket: int
     envelope: Envelope
     signers: tuple[str, ...]
     ready: Ms
+    members: tuple[tuple[str, ...], ...] = ()
 
 
 class Exchange:
@@ -68,12 +70,18 @@ class Exchange:
         self.listings = {listing.coin: listing for listing in listings}
         self.registry = Registry(accounts)
         self.desk = Desk(self.listings, accounts, rates_of(config.fees))
-        self.desk.open_limit = config.limits.open_orders
+        self.desk.entry.open_limit = config.limits.open_orders
+        self.desk.entry.post_only_until = Ms(now + config.limits.post_only_ms) if config.limits.post_only_ms else Ms(0)
         self.nonces = Nonces()
         self.budget = Budget(config.limits)
         self.last_book_change: dict[str, int] = {}
         self._trading = TradingActions(self.desk, self.by_asset)
-        self._settings = AccountActions(self.registry, self.by_asset, config.limits)
+        bank = Bank(self.registry, self.desk)
+        self._door = Door(bank, self.nonces, self.budget)
+        self.office = Office(bank, self.by_asset, config)
+        self.liquidator = Liquidator(self.desk, self.registry)
+        self.interventions: deque[Callable[[Ms], None]] = deque()
+        """What a fault plan does at the start of the next block."""
         self._queue: deque[Pending] = deque()
         self._marked, self._sampled, self._settled = now, now, now // HOUR
 
@@ -86,11 +94,17 @@ class Exchange:
         """Queue an action. It executes in the first block at or after `ready`."""
         self._queue.append(pending)
 
+    def command(self, account: Account, action: SingleAction) -> Json:
+        """Execute an action as if the account had signed it. Only within a block. Raises: RefusedError."""
+        return self._dispatch(account, action)
+
     def run_block(self, now: Ms) -> BlockLog:
         """Execute everything due. Args: now, block time, after the last one. Returns: what happened."""
         assert now >= self.now, (now, self.now)
         self.now = now
         log = self.desk.log = BlockLog(now)
+        while self.interventions:
+            self.interventions.popleft()(now)
         self._scheduled_cancels(now)
         due = self._due(now)
         for pending, group in due:
@@ -112,52 +126,18 @@ class Exchange:
 
     def _run(self, pending: Pending, log: BlockLog) -> None:
         try:
-            body = self._perform(pending.envelope, pending.signers)
+            body = self._perform(pending)
         except RefusedError as refused:
             body = {"status": "err", "response": str(refused)}
         log.answers.append(Answer(ticket=pending.ticket, body=body))
 
-    def _perform(self, envelope: Envelope, signers: Sequence[str]) -> Json:
+    def _perform(self, pending: Pending) -> Json:
         """Admit and execute one action. Raises: RefusedError with the venue's text."""
-        action = envelope.action
-        if isinstance(action, UserSigned) and _inner_nonce(action) != envelope.nonce:
-            message = "Nonce mismatch."
-            raise RefusedError(message)
-        account, signer = self._actor(action, signers)
-        if envelope.vaultAddress is not None:
-            message = f"Vault not registered: {envelope.vaultAddress.lower()}"
-            raise RefusedError(message)
-        stale = self.nonces.spend(signer, envelope.nonce, self.now)
-        if stale is not None:
-            raise RefusedError(stale)
-        if envelope.expiresAfter is not None and self.now > envelope.expiresAfter:
-            account.requests += EXPIRED_COST
-            message = "Action already expired"
-            raise RefusedError(message)
-        cost = cost_of(action)
-        if cost > BATCH_MAX:
-            raise RefusedError(OVERWEIGHT)
-        cancelling = isinstance(action, CancelAction | CancelByCloidAction)
-        throttled = self.budget.take(account, cost, self.now, cancel=cancelling)
-        if throttled is not None:
-            raise RefusedError(throttled)
-        return self._dispatch(account, action)
+        signed = Signed(envelope=pending.envelope, signers=pending.signers, members=pending.members)
+        admitted = self._door.admit(signed, self.now)
+        return self._dispatch(admitted.account, admitted.action)
 
-    def _actor(self, action: AnyAction, signers: Sequence[str]) -> tuple[Account, str]:
-        """The account an action is for and the key that signed it. Raises: RefusedError."""
-        if not signers:
-            raise RefusedError(NO_SIGNER)
-        own_only = isinstance(action, UserSigned)
-        for signer in signers:
-            account = self.registry.account(signer) if own_only else self.registry.actor(signer, self.now)
-            if account is not None:
-                return account, signer
-        text = (
-            "Must deposit before performing actions. User: {}" if own_only else "User or API Wallet {} does not exist."
-        )
-        raise RefusedError(text.format(signers[0]))
-
-    def _dispatch(self, account: Account, action: AnyAction) -> Json:
+    def _dispatch(self, account: Account, action: SingleAction) -> Json:
         """Execute an admitted action. Raises: RefusedError."""
         match action:
             case OrderAction():
@@ -170,10 +150,8 @@ class Exchange:
                 return self._trading.modify(account, action)
             case BatchModifyAction():
                 return self._trading.batch_modify(account, action)
-            case UserSigned():
-                return self._settings.sign_off(account, action, self.now)
             case _:
-                return self._settings.apply(account, action, self.now)
+                return self.office.apply(account, action, self.now)
 
     # ---- clockwork ----
 
@@ -184,15 +162,12 @@ class Exchange:
                 continue
             account.cancel_all_at = None
             account.cancels_fired[day_of(now)] = account.cancels_fired.get(day_of(now), 0) + 1
-            self._cancel_all(account, "scheduledCancel")
-
-    def _cancel_all(self, account: Account, status: str) -> None:
-        for order in [*account.open.values(), *account.waiting.values()]:
-            self.desk.cancel(account, order, status)
+            self.desk.cancel_all(account, None, "scheduledCancel")
 
     def _clockwork(self, now: Ms) -> None:
         """Marks every few seconds, premium samples, funding on the hour; triggers and liquidations follow the marks."""
         cadence = self.config.cadence
+        self.office.upkeep(now)
         if now // HOUR > self._settled:
             self._settled = now // HOUR
             self._fund(now)
@@ -206,8 +181,9 @@ class Exchange:
         self._marked = now
         for listing in self.listings.values():
             listing.marks.update(now, elapsed_s)
-            self.desk.fire_triggers(listing)
-        self._liquidate()
+            fire_all(self.desk, listing)
+            self.desk.enforce_cap(listing)
+        self.liquidator.run(now)
 
     def _fund(self, now: Ms) -> None:
         """Charge one hour's funding to every position at the oracle price."""
@@ -234,50 +210,19 @@ class Exchange:
         account.fundings.append(row)
         self.desk.log.fundings.setdefault(account.index, []).append(row)
 
-    def _liquidate(self) -> None:
-        """Close positions of accounts (cross) and positions (isolated) whose equity is below maintenance."""
-        for account in self.accounts:
-            for dex in account.raw_usd:
-                money = summary(account, self.listings, dex)
-                if money.cross_value < money.maintenance:
-                    self._cancel_all(account, "liquidatedCanceled")
-                    self._close(account, [x for x in self.listings.values() if x.dex == dex], cross=True)
-            isolated = [x for x in self.listings.values() if self._isolated_short(account, x)]
-            self._close(account, isolated, cross=False)
-
-    def _isolated_short(self, account: Account, listing: Listing) -> bool:
-        held, setting = account.positions.get(listing.coin), margining(account, listing)
-        if held is None or held.szi == 0 or setting.cross:
-            return False
-        needed = abs(held.szi) * listing.marks.mark // (2 * listing.instrument.max_leverage)
-        return position_margin(held, listing, setting) < needed
-
-    def _close(self, account: Account, listings: Iterable[Listing], *, cross: bool) -> None:
-        for listing in listings:
-            if account.szi(listing.coin) and margining(account, listing).cross is cross:
-                self.desk.close_out(account, listing)
-
 
 TAKERS: Final = 2
 
 
 def group_of(action: AnyAction) -> int:
     """Execution group inside a block: 0 sends no taking order, 1 cancels, 2 may take."""
+    action = inner_of(action)
     if isinstance(action, CancelAction | CancelByCloidAction):
         return 1
     return TAKERS if any(_takes(order) for order in _orders_of(action)) else 0
 
 
-def cost_of(action: AnyAction) -> int:
-    """Requests of the address budget that an action counts: one per item."""
-    if isinstance(action, OrderAction):
-        return len(action.orders)
-    if isinstance(action, CancelAction | CancelByCloidAction):
-        return len(action.cancels)
-    return len(action.modifies) if isinstance(action, BatchModifyAction) else 1
-
-
-def _orders_of(action: AnyAction) -> tuple[OrderWire, ...]:
+def _orders_of(action: SingleAction) -> tuple[OrderWire, ...]:
     if isinstance(action, OrderAction):
         return action.orders
     if isinstance(action, ModifyAction):
@@ -287,12 +232,3 @@ def _orders_of(action: AnyAction) -> tuple[OrderWire, ...]:
 
 def _takes(order: OrderWire) -> bool:
     return order.t.limit is not None and order.t.limit.tif != "Alo"
-
-
-def _inner_nonce(action: AnyAction) -> int:
-    """The nonce inside a user-signed action, under whichever name it has."""
-    if isinstance(action, UsdSendAction):
-        return action.time
-    if isinstance(action, ApproveAgentAction | ApproveBuilderFeeAction | UsdClassTransferAction):
-        return action.nonce
-    return -1

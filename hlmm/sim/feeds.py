@@ -11,6 +11,7 @@ from typing import Final, Literal
 
 import msgspec
 
+from hlmm.sim import feeds_people
 from hlmm.sim.accounts import HISTORY, Account
 from hlmm.sim.blocklog import BlockLog
 from hlmm.sim.candles import INTERVALS, candle_json
@@ -26,7 +27,6 @@ from hlmm.sim.render import (
     book_json,
     funding_json,
     print_json,
-    record_json,
     update_json,
     valid_figures,
 )
@@ -35,7 +35,6 @@ from hlmm.sim.venue import REPLAYED_TRADES, Listing
 from hlmm.types import Coin, Ms
 
 CANDLE_MS: Final = 500
-LEDGER_DECIMALS: Final = 6
 
 
 class UnknownTopicError(ValueError):
@@ -82,7 +81,14 @@ REQUIRED: Final[Mapping[str, tuple[str, ...]]] = {
     "userNonFundingLedgerUpdates": USER, "openOrders": USER, "clearinghouseState": USER, "webData3": USER,
     "spotState": USER, "notification": USER, "userHistoricalOrders": USER, "activeAssetData": USER_COIN,
     "userTwapSliceFills": USER, "userTwapHistory": USER, "twapStates": USER,
+    "allDexsClearinghouseState": USER,
 }  # fmt: skip
+
+
+STATES: Final = (
+    "openOrders", "clearinghouseState", "webData3", "spotState", "twapStates", "allDexsClearinghouseState",
+)  # fmt: skip
+"""Channels that push a whole state, also in every block that changes it."""
 
 
 def topic_of(value: object, exchange: Exchange) -> Topic:
@@ -122,8 +128,8 @@ class Publisher:
             "candle": self._candle, "trades": self._recent, "openOrders": self._open_orders,
             "clearinghouseState": self._state, "webData3": self._web_data, "spotState": self._spot,
             "activeAssetData": self._active, "userFills": self._fill_history, "userFundings": self._funding_history,
-            "userHistoricalOrders": self._order_history, "userNonFundingLedgerUpdates": self._ledger,
-            "userTwapSliceFills": self._twap_fills, "userTwapHistory": self._twap_history, "twapStates": self._twaps,
+            "twapStates": self._twaps, "allDexsClearinghouseState": self._every_dex,
+            **dict.fromkeys(feeds_people.LISTS, self._people),
         }  # fmt: skip
 
     def new_block(self) -> None:
@@ -187,8 +193,14 @@ class Publisher:
     # ---- private channels ----
 
     def _private(self, topic: Topic, log: BlockLog) -> list[bytes]:
-        index = self._account(topic).index
-        touched = index in log.records or index in log.fills or index in log.fundings
+        account = self._account(topic)
+        index = account.index
+        if topic.type in feeds_people.LISTS:
+            body = feeds_people.news(self._exchange, topic.type, account, topic.user or "", log)
+            return [frame(topic.type, body)] if body is not None else []
+        if topic.type in STATES:
+            touched = any(index in part for part in (log.records, log.fills, log.fundings, log.ledger, log.twaps))
+            return [self._snapshot(topic) or b""] if touched else []
         match topic.type:
             case "orderUpdates":
                 rows = log.records.get(index, [])
@@ -201,11 +213,9 @@ class Publisher:
                 paid = self._fundings(log, index)
                 return [frame("userFundings", {"user": topic.user, "fundings": paid})] if paid else []
             case "userEvents":
-                return self._events(log, index)
+                return self._events(topic, log, index)
             case "notification":
                 return [frame("notification", {"notification": text}) for text in log.notices.get(index, [])]
-            case "openOrders" | "clearinghouseState" | "webData3" if touched:
-                return [self._snapshot(topic) or b""]
             case _:
                 return []
 
@@ -213,13 +223,14 @@ class Publisher:
         rows = log.fundings.get(index, [])
         return [funding_json(self._exchange.listings[row.coin].instrument, row) for row in rows]
 
-    def _events(self, log: BlockLog, index: int) -> list[bytes]:
+    def _events(self, topic: Topic, log: BlockLog, index: int) -> list[bytes]:
         fills = fills_of(self._exchange, log.fills.get(index, []))
         frames = [frame("user", {"fills": fills})] if fills else []
         frames += [frame("user", {"funding": row}) for row in self._fundings(log, index)]
         forced = log.forced.get(index, [])
         if forced:
             frames.append(frame("user", {"nonUserCancel": [{"coin": coin, "oid": oid} for coin, oid in forced]}))
+        frames += [frame("user", body) for body in feeds_people.events(self._exchange, self._account(topic), log)]
         return frames
 
     # ---- snapshots ----
@@ -282,7 +293,7 @@ class Publisher:
         return {"userState": user, "perpDexStates": [{"totalVaultEquity": "0.0"}]}
 
     def _spot(self, topic: Topic) -> Json:
-        return {"user": topic.user, "spotState": spot_state(self._account(topic))}
+        return {"user": topic.user, "spotState": spot_state(self._exchange, self._account(topic))}
 
     def _active(self, topic: Topic) -> Json:
         return active_asset(self._exchange, self._account(topic), self._listing(topic))
@@ -296,26 +307,14 @@ class Publisher:
         shown = [funding_json(self._exchange.listings[row.coin].instrument, row) for row in rows]
         return {"isSnapshot": True, "user": topic.user, "fundings": shown}
 
-    def _order_history(self, topic: Topic) -> Json:
-        rows = list(reversed(self._account(topic).records))
-        shown = [record_json(self._exchange.listings[r.order.coin].instrument, r) for r in rows]
-        return {"isSnapshot": True, "user": topic.user, "orderHistory": shown}
+    def _people(self, topic: Topic) -> Json:
+        return feeds_people.opening(self._exchange, topic.type, self._account(topic), topic.user or "")
 
-    @staticmethod
-    def _ledger(topic: Topic) -> Json:
-        return {"isSnapshot": True, "user": topic.user, "nonFundingLedgerUpdates": []}
+    def _twaps(self, topic: Topic) -> Json:
+        return feeds_people.running(self._exchange, self._account(topic), topic.user or "", topic.dex or "")
 
-    @staticmethod
-    def _twap_fills(topic: Topic) -> Json:
-        return {"isSnapshot": True, "user": topic.user, "twapSliceFills": []}
-
-    @staticmethod
-    def _twap_history(topic: Topic) -> Json:
-        return {"isSnapshot": True, "user": topic.user, "history": []}
-
-    @staticmethod
-    def _twaps(topic: Topic) -> Json:
-        return {"dex": topic.dex or "", "user": topic.user, "states": []}
+    def _every_dex(self, topic: Topic) -> Json:
+        return feeds_people.every_dex(self._exchange, self._account(topic), topic.user or "")
 
 
 def period_ms(topic: Topic, cadence: CadenceConfig) -> int | None:
@@ -330,5 +329,6 @@ def period_ms(topic: Topic, cadence: CadenceConfig) -> int | None:
         "clearinghouseState": cadence.state_ms,
         "webData3": cadence.state_ms,
         "spotState": cadence.state_ms,
+        "allDexsClearinghouseState": cadence.state_ms,
         "activeAssetData": cadence.state_ms,
     }.get(topic.type)

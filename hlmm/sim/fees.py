@@ -9,7 +9,7 @@ from typing import Final
 
 import msgspec
 
-from hlmm.sim.config import CustomTier, FeeTier
+from hlmm.sim.config import CustomTier, FeeTier, ScheduledFees
 from hlmm.types import BPS, MicroUsd
 
 RATE_UNIT: Final = 100_000_000
@@ -22,10 +22,10 @@ class FeeRates(msgspec.Struct, frozen=True, gc=False):
     maker_e8: int
     taker_e8: int
 
-    def scaled(self, factor: int) -> FeeRates:
+    def scaled(self, factor: float) -> FeeRates:
         """Rates on a builder dex: positive rates times `factor`, rebates unchanged."""
-        maker = self.maker_e8 * factor if self.maker_e8 > 0 else self.maker_e8
-        return FeeRates(maker, self.taker_e8 * factor)
+        maker = round(self.maker_e8 * factor) if self.maker_e8 > 0 else self.maker_e8
+        return FeeRates(maker, round(self.taker_e8 * factor))
 
 
 TIERS: Final = {
@@ -41,15 +41,22 @@ TIERS: Final = {
     "maker-rebate-3": FeeRates(-3_000, 24_000),
 }
 
-HIP3_FACTOR: Final = 2
-"""A deployer fee scale of 1.0 doubles the fee on its dex."""
+GROWTH_FACTOR: Final = 0.1
+
+
+def builder_scale(deployer_scale: float, *, growth: bool) -> float:
+    """Factor on a builder dex's fees: 1 + s below a deployer scale of 1, 2 s from it on; a tenth in growth mode."""
+    scale = 1.0 + deployer_scale if deployer_scale < 1.0 else 2.0 * deployer_scale
+    return scale * GROWTH_FACTOR if growth else scale
 
 
 def rates_of(tier: FeeTier) -> FeeRates:
-    """The rates of a tier. Args: tier, named or custom. Returns: rates in 1e-8."""
+    """The rates of a tier, of the schedule its first. Returns: rates in 1e-8."""
     if isinstance(tier, CustomTier):
         scale = RATE_UNIT // BPS
         return FeeRates(round(tier.maker_bps * scale), round(tier.taker_bps * scale))
+    if isinstance(tier, ScheduledFees):
+        return TIERS["tier0"]
     return TIERS[tier.name]
 
 

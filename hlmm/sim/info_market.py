@@ -6,11 +6,13 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from hlmm.sim.candles import HOUR, INTERVALS, candle_json
+from hlmm.sim.entry import MARKET_NTL_MAX, market_ntl_max
 from hlmm.sim.exchange import Exchange
 from hlmm.sim.marks import RATE_E10
 from hlmm.sim.query import NoAnswerError, Query
 from hlmm.sim.render import book_json, context_json, mid_or_last, print_json, valid_figures
-from hlmm.sim.text import Json, rate
+from hlmm.sim.text import Json, rate, usd
+from hlmm.sim.tiers import TABLES, MarginTable, table
 from hlmm.sim.venue import Listing
 from hlmm.types import Coin, Ms
 
@@ -59,24 +61,29 @@ def meta_of(listings: list[Listing]) -> Json:
             "szDecimals": perp.sz_decimals,
             "name": perp.coin,
             "maxLeverage": perp.max_leverage,
-            "marginTableId": perp.max_leverage,
+            "marginTableId": listing.terms.table.id,
         }
         if perp.only_isolated:
             row["onlyIsolated"] = True
-            row["marginMode"] = "noCross"
+        if listing.terms.margin_mode is not None:
+            row["marginMode"] = listing.terms.margin_mode
+        if listing.terms.growth:
+            row["growthMode"] = "enabled"
+            row["lastGrowthModeChangeTime"] = "1970-01-01T00:00:00"
         universe.append(row)
-    tiers: Json = [{"lowerBound": "0.0", "maxLeverage": 50}]
-    return {
-        "universe": universe,
-        "marginTables": [[50, {"description": "", "marginTiers": tiers}]],
-        "collateralToken": 0,
-    }
+    tables: list[Json] = [[table_id, margin_table_json(found)] for table_id, found in TABLES.items()]
+    return {"universe": universe, "marginTables": tables, "collateralToken": 0}
+
+
+def margin_table_json(found: MarginTable) -> Json:
+    """A margin table as `meta` and `marginTable` show it."""
+    tiers: list[Json] = [{"lowerBound": usd(t.lower), "maxLeverage": t.max_leverage} for t in found.tiers]
+    return {"description": found.description, "marginTiers": tiers}
 
 
 def context(exchange: Exchange, listing: Listing) -> Json:
     """Context of one coin."""
-    longs = sum(max(0, account.szi(listing.coin)) for account in exchange.accounts)
-    return context_json(listing, exchange.desk.house, longs)
+    return context_json(listing, exchange.desk.entry.open_interest(listing))
 
 
 def _meta_and_contexts(exchange: Exchange, query: Query) -> Json:
@@ -102,7 +109,7 @@ def _perp_dexs(exchange: Exchange, query: Query) -> Json:
             "feeRecipient": FEE_RECIPIENT,
             "assetToStreamingOiCap": [],
             "subDeployers": [],
-            "deployerFeeScale": "1.0",
+            "deployerFeeScale": rate(exchange.config.builder_dexes.fee_scale),
             "lastDeployerFeeScaleChangeTime": "1970-01-01T00:00:00",
             "assetToFundingMultiplier": [],
             "assetToFundingInterestRate": [],
@@ -185,13 +192,16 @@ def _status(exchange: Exchange, query: Query) -> Json:
 
 def _margin_table(exchange: Exchange, query: Query) -> Json:
     del exchange
-    leverage = query.id or 1
-    return {"description": "", "marginTiers": [{"lowerBound": "0.0", "maxLeverage": leverage}]}
+    return margin_table_json(table(max(1, query.id or 1)))
 
 
-def _empty(exchange: Exchange, query: Query) -> Json:
+def _capped(exchange: Exchange, query: Query) -> Json:
+    return [x.coin for x in query.listed(exchange) if exchange.desk.entry.at_cap(x)]
+
+
+def _market_ntls(exchange: Exchange, query: Query) -> Json:
     del exchange, query
-    return []
+    return [[leverage, usd(market_ntl_max(leverage))] for leverage, _ in MARKET_NTL_MAX if leverage]
 
 
 MARKET_ANSWERS: Final[Mapping[str, tuple[tuple[str, ...], Callable[[Exchange, Query], Json]]]] = {
@@ -199,7 +209,8 @@ MARKET_ANSWERS: Final[Mapping[str, tuple[tuple[str, ...], Callable[[Exchange, Qu
     "metaAndAssetCtxs": ((), _meta_and_contexts),
     "allPerpMetas": ((), _all_metas),
     "perpDexs": ((), _perp_dexs),
-    "perpsAtOpenInterestCap": ((), _empty),
+    "perpsAtOpenInterestCap": ((), _capped),
+    "maxMarketOrderNtls": ((), _market_ntls),
     "spotMeta": ((), _spot_meta),
     "spotMetaAndAssetCtxs": ((), _spot_meta_and_contexts),
     "allMids": ((), all_mids),

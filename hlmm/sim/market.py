@@ -6,7 +6,8 @@
 
 from __future__ import annotations
 
-from typing import Final, Literal, Protocol
+from collections.abc import Callable
+from typing import Final, Literal, Protocol, TypeAlias
 
 import msgspec
 
@@ -50,10 +51,18 @@ class BookLevel(msgspec.Struct, frozen=True, gc=False):
     count: int
 
 
+MakerGuard: TypeAlias = Callable[[int, Oid, Px, Sz], Sz]
+"""Asked before an account's resting order trades: (owner, oid, px, sz) to how much of sz it may trade. Less than sz
+removes the order from the book after that much."""
+
+
 class Market(Protocol):
     """One coin: its book, its background traders, its oracle. Pure: time is an argument, randomness is seeded."""
 
     instrument: Instrument
+
+    def guard_makers(self, guard: MakerGuard) -> None:
+        """Ask `guard` before an account's resting order trades, from now on."""
 
     def place(self, oid: Oid, owner: int, side: Side, px: Px, sz: Sz, tif: Tif) -> Placement:
         """Match, then rest (Gtc, Alo). The caller has checked grid, notional and margin."""
@@ -72,6 +81,9 @@ class Market(Protocol):
 
     def asks(self, depth: int) -> tuple[BookLevel, ...]:
         """Best first, account orders included, at most `depth` levels."""
+
+    def best(self, side: Side) -> Px | None:
+        """Best price of a side, account orders included, or None."""
 
     def oracle_px(self, now: Ms) -> Px:
         """Oracle price; valid from the start."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 from bisect import bisect_left, insort
 from typing import Generic, TypeVar
 
-from hlmm.sim.market import BACKGROUND, BookLevel, Match, Placement
+from hlmm.sim.market import BACKGROUND, BookLevel, MakerGuard, Match, Placement
 from hlmm.types import Oid, Px, Side, Sz, Tif
 
 
@@ -73,6 +73,7 @@ class MatchingBook:
     def __init__(self) -> None:
         self.orders: dict[Oid, Resting] = {}
         self.last_px: Px | None = None
+        self.guard: MakerGuard | None = None
         self._bids = Ladder[Resting](Side.BID)
         self._asks = Ladder[Resting](Side.ASK)
 
@@ -156,11 +157,13 @@ class MatchingBook:
                 self_traded.append(maker.oid)
                 gone.append(maker.oid)
                 continue
-            sz = min(maker.left, taker.left)
+            asked = min(maker.left, taker.left)
+            sz = asked if maker.owner == BACKGROUND else admitted(self.guard, maker, asked)
             maker.left = Sz(maker.left - sz)
             taker.left = Sz(taker.left - sz)
-            matches.append(execution(maker, taker, sz))
-            if maker.left == 0:
+            if sz > 0:
+                matches.append(execution(maker, taker, sz))
+            if maker.left == 0 or sz < asked:
                 gone.append(maker.oid)
         for oid in gone:
             del level[oid]
@@ -168,6 +171,11 @@ class MatchingBook:
 
 
 CROSSED = Placement(crossed=True)
+
+
+def admitted(guard: MakerGuard | None, maker: Resting, sz: Sz) -> Sz:
+    """How much of `sz` a resting order of an account may trade."""
+    return sz if guard is None else guard(maker.owner, maker.oid, maker.px, sz)
 
 
 def execution(maker: Resting, taker: Resting, sz: Sz) -> Match:

@@ -23,8 +23,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from hlmm.sim.displayed import UNKNOWN, DisplayedSide
 from hlmm.sim.frames import BboFrame, BookFrame, Frame, PrintFrame
-from hlmm.sim.market import BACKGROUND, BookLevel, Match, Placement
-from hlmm.sim.matching import CROSSED, Ladder, execution
+from hlmm.sim.market import BACKGROUND, BookLevel, MakerGuard, Match, Placement
+from hlmm.sim.matching import CROSSED, Ladder, admitted, execution
 from hlmm.sim.queues import Queued, QueueModel, RiskAverse
 from hlmm.types import Instrument, Ms, Oid, Px, Side, Sz, Tif
 
@@ -78,6 +78,7 @@ class PlayedMarket:
         self._config = config
         self._offset_ms = offset_ms
         self._shown = {side: DisplayedSide(side) for side in (Side.BID, Side.ASK)}
+        self._guard: MakerGuard | None = None
         self._own = {side: Ladder[Queued](side) for side in (Side.BID, Side.ASK)}
         self._orders: dict[Oid, Queued] = {}
         self._clock: Ms | None = None
@@ -87,6 +88,10 @@ class PlayedMarket:
         self._mid = opening.mid
 
     # ---- the Market seam ----
+
+    def guard_makers(self, guard: MakerGuard) -> None:
+        """See `Market.guard_makers`."""
+        self._guard = guard
 
     def place(self, oid: Oid, owner: int, side: Side, px: Px, sz: Sz, tif: Tif) -> Placement:
         """See `Market.place`. Takers meet displayed size and other accounts' orders."""
@@ -146,6 +151,11 @@ class PlayedMarket:
     def asks(self, depth: int) -> tuple[BookLevel, ...]:
         """See `Market.asks`; empty in a hole."""
         return self._view(Side.ASK, depth)
+
+    def best(self, side: Side) -> Px | None:
+        """See `Market.best`; None in a hole."""
+        shown = self._view(side, 1)
+        return shown[0].px if shown else None
 
     def oracle_px(self, now: Ms) -> Px:  # noqa: ARG002 - the seam's signature
         """See `Market.oracle_px`: frames hold no oracle, so this is the last displayed mid."""
@@ -207,10 +217,7 @@ class PlayedMarket:
             budget -= min(wait, budget)
             if budget == 0:
                 break
-            sz = Sz(min(order.left, budget))
-            budget -= sz
-            matches.append(self._execute(order, taker, sz))
-            self._settle(order)
+            budget -= self._meet(order, taker, Sz(min(order.left, budget)), matches)
         displayed += 0 if through else budget
         for order in orders:
             order.traded(displayed)
@@ -234,8 +241,7 @@ class PlayedMarket:
                     self_traded.append(order.oid)
                     self._remove(order)
                     continue
-                matches.append(self._execute(order, taker, Sz(min(order.left, taker.left))))
-                self._settle(order)
+                self._meet(order, taker, Sz(min(order.left, taker.left)), matches)
             consumed += self._take_shown(taker, px, taker.left, matches)
             for order in level.values():
                 order.traded(consumed)
@@ -260,10 +266,14 @@ class PlayedMarket:
         self._last_px = maker.px
         return execution(maker, taker, sz)
 
-    def _settle(self, order: Queued) -> None:
-        """Forget an order of ours that is filled."""
-        if order.left == 0:
+    def _meet(self, order: Queued, taker: Queued, asked: Sz, matches: list[Match]) -> Sz:
+        """Trade an order of ours, which goes when it is filled or may not trade all. Returns: what it traded."""
+        sz = admitted(self._guard, order, asked)
+        if sz > 0:
+            matches.append(self._execute(order, taker, sz))
+        if order.left == 0 or sz < asked:
             self._remove(order)
+        return sz
 
     def _remove(self, order: Queued) -> None:
         """Take an order of ours off the book."""

@@ -8,7 +8,7 @@ from typing import Final
 from hlmm.sim.accounts import Fill, FundingRow, Order, Record
 from hlmm.sim.market import BookLevel
 from hlmm.sim.text import Json, decimal, mid_text, px_text, rate, sz_text, usd
-from hlmm.sim.venue import House, Listing, Print
+from hlmm.sim.venue import Listing, Print
 from hlmm.types import PX_FIGURES, Instrument, Px, Side, Sz
 
 BOOK_LEVELS: Final = 20
@@ -59,7 +59,7 @@ def frontend_json(instrument: Instrument, order: Order) -> dict[str, Json]:
         "isTrigger": trigger is not None,
         "triggerPx": px,
         "children": [],
-        "isPositionTpsl": False,
+        "isPositionTpsl": order.position_sized,
         "reduceOnly": order.reduce_only,
         "orderType": _order_type(order),
         "origSz": sz_text(instrument, order.orig_sz),
@@ -108,6 +108,12 @@ def fill_json(instrument: Instrument, fill: Fill) -> Json:
     }
     if fill.cloid is not None:
         body["cloid"] = fill.cloid
+    if fill.liquidation is not None:
+        body["liquidation"] = {
+            "liquidatedUser": fill.liquidation.user,
+            "markPx": px_text(instrument, fill.liquidation.mark),
+            "method": fill.liquidation.method,
+        }
     body["feeToken"] = "USDC"
     if fill.builder_fee is not None:
         body["builderFee"] = usd(fill.builder_fee)
@@ -189,12 +195,11 @@ def _grouped(levels: Iterable[BookLevel], side: Side, figures: int, mantissa: in
     return [BookLevel(Px(px), Sz(sz), count) for px, (sz, count) in buckets.items()]
 
 
-def context_json(listing: Listing, house: House, longs: int) -> Json:
-    """A coin's context. Args: longs, sum of accounts' long positions (Sz)."""
+def context_json(listing: Listing, open_interest: int) -> Json:
+    """A coin's context. Args: open_interest, long side of all parties (Sz)."""
     instrument, marks = listing.instrument, listing.marks
     notional, base = listing.day_volume()
     bid, ask = listing.bbo()
-    open_interest = longs + max(0, house.background.get(listing.coin, 0))
     return {
         "funding": rate(marks.funding),
         "openInterest": decimal(open_interest, instrument.sz_decimals),

@@ -10,7 +10,7 @@ from typing import Final
 
 import msgspec
 
-from hlmm.sim.actions import OrderWire
+from hlmm.sim.actions import WIRE_DECIMALS, OrderWire
 from hlmm.sim.venue import Listing
 from hlmm.types import MIN_NOTIONAL, PX_FIGURES, Px, Side, Sz, decimal_units
 
@@ -30,6 +30,13 @@ MIN_VALUE: Final = "Order must have minimum value of $10."
 MARGIN: Final = "Insufficient margin to place order."
 REDUCE_ONLY: Final = "Reduce only order would increase position."
 NO_MATCH: Final = "Order could not immediately match against any resting orders."
+NO_LIQUIDITY: Final = "No liquidity available for market order."
+POST_ONLY_WINDOW: Final = "Only post-only orders allowed immediately after network upgrade"
+CAPPED: Final = "Order would increase open interest while open interest is capped"
+TOO_AGGRESSIVE: Final = "Order rejected due to price more aggressive than oracle while at open interest cap"
+TIER: Final = "Order would cause position to exceed margin tier limit at current leverage."
+MAX_VALUE: Final = "Order exceeds maximum order value."
+POSITION_TPSL: Final = "Position TP/SL orders must be reduce-only."
 POST_ONLY: Final = "Post only order would have immediately matched, bbo was "
 BAD_TRIGGER: Final = "Invalid TP/SL price."
 TOO_MANY: Final = "Too many open orders"
@@ -43,10 +50,10 @@ class StaticError(Exception):
 
 
 class Refusal(msgspec.Struct, frozen=True, gc=False):
-    """One order is refused: text (asset suffix included) and the status word of its record."""
+    """One order is refused: text (asset suffix included) and the status word of its record; None leaves no record."""
 
     text: str
-    status: str
+    status: str | None
 
 
 class Draft(msgspec.Struct, frozen=True, kw_only=True):
@@ -79,10 +86,14 @@ def draft(wire: OrderWire, listing: Listing | None) -> Draft:
     if sz == 0:
         raise StaticError(ZERO_SIZE)
     px, on_tick = _price(wire.p, instrument.px_decimals)
-    if px <= 0:
+    if on_tick:
+        exact, reference = int(px), int(listing.marks.mark)
+    else:
+        exact = decimal_units(wire.p, WIRE_DECIMALS)
+        reference = listing.marks.mark * 10 ** (WIRE_DECIMALS - instrument.px_decimals)
+    if exact <= 0:
         raise StaticError(INVALID_PRICE)
-    reference = listing.marks.mark
-    if abs(px - reference) * BAND_DENOMINATOR > reference * BAND_NUMERATOR:
+    if abs(exact - reference) * BAND_DENOMINATOR > reference * BAND_NUMERATOR:
         raise StaticError(PRICE_BAND)
     trigger_px = None
     if wire.t.trigger is not None:
@@ -115,7 +126,23 @@ def form_refusal(order: Draft, position: Sz) -> Refusal | None:
     return None
 
 
+def trigger_refusal(order: Draft) -> Refusal | None:
+    """A trigger must lie beyond the mark on the side it waits for, and a market trigger's worst price beyond it."""
+    kind, px = order.wire.t.trigger, order.trigger_px
+    assert kind is not None, order.wire
+    assert px is not None, order.wire
+    mark = order.listing.marks.mark
+    fired = mark >= px if fires_above(kind.tpsl, buy=order.wire.b) else mark <= px
+    unreachable = kind.tpsl == "sl" and (order.px - px) * int(order.side) < 0
+    return refusal(BAD_TRIGGER, order.wire.a, "badTriggerPxRejected") if fired or unreachable else None
+
+
+def fires_above(tpsl: str, *, buy: bool) -> bool:
+    """Whether a trigger waits for the mark to rise to it: sell TP and buy SL do."""
+    return (tpsl == "tp") != buy
+
+
 def crosses(order: Draft) -> bool:
     """Whether the order would match at once."""
-    levels = order.listing.market.asks(1) if order.side is Side.BID else order.listing.market.bids(1)
-    return bool(levels) and (order.px - levels[0].px) * int(order.side) >= 0
+    best = order.listing.market.best(order.side.other)
+    return best is not None and (order.px - best) * order.side >= 0

@@ -15,11 +15,12 @@ import math
 from bisect import bisect_left
 from typing import TYPE_CHECKING, Final
 
-from hlmm.sim.market import BACKGROUND, BookLevel, Match, Placement
+from hlmm.sim.market import BACKGROUND, BookLevel, MakerGuard, Match, Placement
 from hlmm.sim.matching import MatchingBook
 from hlmm.types import BPS, Instrument, Ms, Oid, Px, Side, Sz, Tif
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from random import Random
 
     from hlmm.sim.matching import Resting
@@ -72,6 +73,18 @@ class SyntheticMarket:
 
     # ---- the Market seam ----
 
+    def guard_makers(self, guard: MakerGuard) -> None:
+        """See `Market.guard_makers`."""
+        self._book.guard = guard
+
+    def use_book(self, wrap: Callable[[MatchingBook], MatchingBook]) -> None:
+        """Put another book, made from the present one, in its place."""
+        self._book = wrap(self._book)
+
+    def shock(self, move_bps: float) -> None:
+        """Move the efficient price at once, as news would. Args: move_bps, > -10,000."""
+        self._fair_usd *= 1 + move_bps / BPS
+
     def place(self, oid: Oid, owner: int, side: Side, px: Px, sz: Sz, tif: Tif) -> Placement:
         """See `Market.place`. Taking background liquidity moves the efficient price as any taker does."""
         placed = self._book.place(oid, owner, side, px, sz, tif)
@@ -110,6 +123,10 @@ class SyntheticMarket:
     def asks(self, depth: int) -> tuple[BookLevel, ...]:
         """See `Market.asks`."""
         return self._book.levels(Side.ASK, depth)
+
+    def best(self, side: Side) -> Px | None:
+        """See `Market.best`."""
+        return self._book.best(side)
 
     def oracle_px(self, now: Ms) -> Px:
         """See `Market.oracle_px`: the efficient price, published every 3 s."""

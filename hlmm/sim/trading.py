@@ -22,7 +22,7 @@ from hlmm.sim.actions import (
     OrderKind,
     OrderWire,
 )
-from hlmm.sim.desk import MARKET_TIFS, Desk, Placed
+from hlmm.sim.desk import ALONE, MARKET_TIFS, Desk, Grouping, Placed
 from hlmm.sim.rules import Draft, StaticError
 from hlmm.sim.text import Json, decimal
 from hlmm.sim.venue import Listing
@@ -62,21 +62,51 @@ class TradingActions:
         fee = action.builder.f if action.builder is not None else 0
         if action.builder is not None and fee > account.builders.get(action.builder.b.lower(), 0):
             return ok("order", [{"error": NOT_APPROVED} for _ in drafts])
+        if action.grouping == "normalTpsl":
+            return ok("order", self._place_family(account, drafts, fee))
+        if action.grouping == "positionTpsl":
+            return ok("order", self._place_on_position(account, drafts, fee))
         return ok("order", [self._place(account, draft, fee) for draft in drafts])
+
+    def _place_family(self, account: Account, drafts: list[Draft], fee: int) -> list[Json]:
+        """A parent and its TP and SL, which wait until it is filled; a refused parent refuses them."""
+        status, parent = self._placed(account, drafts[0], fee)
+        if parent is None:
+            return [status for _ in drafts]
+        waits = parent.status == "open"
+        if not waits and parent.status != "filled":
+            return [status for _ in drafts]
+        grouping = Grouping(group=parent.oid, dormant=waits)
+        children = [self._place(account, draft, fee, grouping) for draft in drafts[1:]]
+        return [status, *("waitingForFill" if waits and c == "waitingForTrigger" else c for c in children)]
+
+    def _place_on_position(self, account: Account, drafts: list[Draft], fee: int) -> list[Json]:
+        """TP and SL for whatever the position is when they fire; when one is filled the other goes."""
+        grouping = Grouping(group=self._desk.next_oid(), position_sized=True)
+        return [self._place(account, draft, fee, grouping) for draft in drafts]
 
     def _drafts(self, action: OrderAction) -> list[Draft]:
         """Every order, statically valid. Raises: StaticError."""
         if not action.orders:
             raise StaticError(rules.EMPTY_BATCH)
         triggers = sum(o.t.trigger is not None for o in action.orders)
-        if action.grouping == "normalTpsl" and (triggers == 0 or triggers != len(action.orders) - 1):
+        if action.grouping == "normalTpsl" and not 0 < triggers == len(action.orders) - 1:
             raise StaticError(UNEXPECTED_TRIGGERS)
+        if action.grouping == "positionTpsl" and not all(o.r and o.t.trigger is not None for o in action.orders):
+            raise StaticError(rules.POSITION_TPSL)
         return [rules.draft(o, self._by_asset.get(o.a)) for o in action.orders]
 
-    def _place(self, account: Account, draft: Draft, fee: int) -> Json:
+    def _place(self, account: Account, draft: Draft, fee: int, grouping: Grouping = ALONE) -> Json:
+        return self._placed(account, draft, fee, grouping)[0]
+
+    def _placed(
+        self, account: Account, draft: Draft, fee: int, grouping: Grouping = ALONE
+    ) -> tuple[Json, Order | None]:
+        """Place one order. Returns: its element of the answer, and the order unless it was refused."""
         if self._taken(account, draft.wire.c):
-            return {"error": rules.DUPLICATE_CLOID}
-        return self._status(self._desk.place(account, draft, fee), draft.listing)
+            return {"error": rules.DUPLICATE_CLOID}, None
+        placed = self._desk.place(account, draft, fee, grouping)
+        return self._status(placed, draft.listing), None if placed.refused is not None else placed.order
 
     def _taken(self, account: Account, cloid: str | None) -> bool:
         """Whether a live order of the account holds the cloid."""

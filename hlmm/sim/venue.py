@@ -11,6 +11,7 @@ import msgspec
 from hlmm.sim.candles import DAY, HOUR, Candles
 from hlmm.sim.market import BACKGROUND, Market, Outside
 from hlmm.sim.marks import Marks
+from hlmm.sim.tiers import MarginTable, table_of
 from hlmm.types import Address, Coin, Instrument, MicroUsd, Ms, Px, Side, Sz
 
 REPLAYED_TRADES: Final = 30
@@ -43,23 +44,51 @@ class FundingPoint(msgspec.Struct, frozen=True, gc=False):
 
 
 class House(msgspec.Struct):
-    """The other side of everything: fees collected, funding pool, and the background's cash, micro-USD."""
+    """The other side of everything, micro-USD: fees collected, money withdrawn, funding pool, the background's cash."""
 
     fees: int = 0
+    withdrawn: int = 0
     funding: int = 0
     background_raw: int = 0
     background: dict[Coin, int] = {}
 
 
+class Terms(msgspec.Struct, frozen=True, kw_only=True):
+    """Conditions of a listing. `margin_mode` is the wire's word, None for both modes.
+
+    `fee_scale` is a builder dex's (1.0 doubles fees), `growth` a listing's in growth mode (a tenth of them).
+    `open_interest_cap_usd` stops new exposure.
+    """
+
+    table: MarginTable
+    margin_mode: str | None = None
+    fee_scale: float = 1.0
+    growth: bool = False
+    open_interest_cap_usd: int | None = None
+
+
+def usual_terms(instrument: Instrument) -> Terms:
+    """The mainnet table of the coin, isolated only where its grid says so."""
+    mode = "noCross" if instrument.only_isolated else None
+    return Terms(table=table_of(instrument.coin, instrument.max_leverage), margin_mode=mode)
+
+
 class Listing:
     """One coin: market, marks, and the public record of its trades."""
 
-    def __init__(self, market: Market, now: Ms, *, outside: Outside | None = None) -> None:
+    def __init__(
+        self, market: Market, now: Ms, terms: Terms | None = None, outside: Outside | None = None
+    ) -> None:
         """List a market.
 
-        Args: market; now, block time at which the venue opens; outside, the real venue that the market follows.
+        Args: market; now, block time at which the venue opens; terms, or the coin's usual ones; outside, the real
+        venue that the market follows, or None.
         """
         self.market = market
+        self.instrument: Instrument = market.instrument
+        self.coin: Coin = market.instrument.coin
+        self.dex = dex_of(market.instrument.coin)
+        self.terms = terms or usual_terms(market.instrument)
         self.outside = outside
         self.marks = Marks(market, now, outside)
         self.candles = Candles()
@@ -67,21 +96,6 @@ class Listing:
         self.fundings: deque[FundingPoint] = deque(maxlen=RECENT_TRADES)
         self.prev_day_px = self.marks.mark
         self._hours: deque[tuple[int, int, int]] = deque()
-
-    @property
-    def instrument(self) -> Instrument:
-        """The coin's grid."""
-        return self.market.instrument
-
-    @property
-    def coin(self) -> Coin:
-        """The coin's name on the wire."""
-        return self.market.instrument.coin
-
-    @property
-    def dex(self) -> str:
-        """Name of the perp dex: empty for the first."""
-        return dex_of(self.coin)
 
     def printed(self, trade: Print) -> None:
         """Add one execution to the public record."""

@@ -24,7 +24,7 @@ from hlmm.sim.presets import PRESETS
 from hlmm.sim.tape import TapeMarket
 from hlmm.sim.tapefile import load_tapes
 from hlmm.sim.traders import SyntheticMarket
-from hlmm.sim.venue import BUILDER_BASE, DEX_STRIDE, Listing, dex_of
+from hlmm.sim.venue import BUILDER_BASE, DEX_STRIDE, Listing, Terms, dex_of
 from hlmm.types import MICRO, NS_PER_MS, Coin, Instrument, Ms, Ns
 
 AGENT_LIFE_DAYS: Final = 3_650
@@ -91,8 +91,20 @@ def _opened(config: AnySimConfig, seed: int, listings: list[Listing], start: Ms,
     keys = [_keys(seed, index) for index in range(config.accounts)]
     dexes = list(dict.fromkeys(["", *(listing.dex for listing in listings)]))
     accounts = [_account(config, index, key, dexes, start) for index, key in enumerate(keys)]
+    for listing in listings:
+        listing.terms = _terms(config, listing)
     exchange = Exchange(config.model_copy(update={"seed": seed}), listings, accounts, opened)
     return Gateway(exchange, tuple(keys), Ns(start * NS_PER_MS))
+
+
+def _terms(config: AnySimConfig, listing: Listing) -> Terms:
+    """The listing's terms as the settings say."""
+    return msgspec.structs.replace(
+        listing.terms,
+        fee_scale=config.builder_dexes.fee_scale,
+        growth=listing.coin in config.builder_dexes.growth_coins,
+        open_interest_cap_usd={cap.coin: cap.usd for cap in config.open_interest_caps}.get(listing.coin),
+    )
 
 
 def on_asset(instrument: Instrument, asset: int) -> Instrument:

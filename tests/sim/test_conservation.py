@@ -1,20 +1,33 @@
-"""Money and size are neither made nor lost: everything accounts gain, the house and the background lose."""
+"""Money and size are neither made nor lost: everything accounts gain, the house and the background lose.
+
+`HLMM_CONSERVATION_ACTIONS` sets the number of random actions per seed; the acceptance figure is 1000000.
+"""
 
 from __future__ import annotations
 
+import os
+from collections import Counter
 from random import Random
 from typing import Final
 
 import pytest
 
+from hlmm.sim.clearing import summary
 from hlmm.sim.exchange import Exchange
+from hlmm.sim.traders import SyntheticMarket
 from hlmm.sim.venue import Listing
-from hlmm.types import Side, decimal_text
+from hlmm.types import MICRO, Px, Side, decimal_text
+from tests.support.audit import AuditedBook
 from tests.support.venue import Venue, busy_venue
 
-ACTIONS: Final = 20_000
-PER_BLOCK: Final = 20
+ACTIONS: Final = int(os.environ.get("HLMM_CONSERVATION_ACTIONS", "15000"))
+PER_BLOCK: Final = 50
 BLOCK_MS: Final = 5_000
+BLOCKS_MS: Final = (80, 1_000, 5_000, 20_000, 300_000)
+PEOPLE: Final = 3
+DEPOSIT_USD: Final = 20_000
+NEWS: Final = 0.02
+NEWS_BPS: Final = 900.0
 TIFS: Final = ("Alo", "Alo", "Alo", "Gtc", "Ioc")
 
 
@@ -48,8 +61,30 @@ def random_action(rng: Random, exchange: Exchange, account: int) -> dict[str, ob
         coin = rng.choice(listings).instrument
         return {"type": "updateLeverage", "asset": coin.asset, "isCross": rng.random() < 0.5,
                 "leverage": rng.randint(1, coin.max_leverage)}  # fmt: skip
+    if roll < 0.56:
+        asset = rng.choice(listings).instrument.asset
+        return {"type": "updateIsolatedMargin", "asset": asset, "isBuy": True, "ntli": rng.randint(-(10**9), 10**9)}
+    if roll < 0.64:
+        return family(rng, rng.choice(listings))
     orders = [random_order(rng, rng.choice(listings)) for _ in range(rng.randint(1, 3))]
     return {"type": "order", "orders": orders, "grouping": "na"}
+
+
+def family(rng: Random, listing: Listing) -> dict[str, object]:
+    """A parent with TP and SL, or TP and SL on the position."""
+    parent = random_order(rng, listing)
+    mark, grid = listing.marks.mark, listing.instrument
+    buy = not parent["b"]
+    children: list[dict[str, object]] = []
+    for kind in ("tp", "sl"):
+        away = rng.randint(1, 300) * grid.tick(mark) * (1 if (kind == "tp") != buy else -1)
+        px = decimal_text(grid.on_grid_down(Px(mark + away)), grid.px_decimals)
+        worst = decimal_text(grid.on_grid_down(Px(mark * (3 if buy else 1) // 2)), grid.px_decimals)
+        shape = {"trigger": {"isMarket": rng.random() < 0.7, "triggerPx": px, "tpsl": kind}}
+        children.append({**parent, "b": buy, "p": worst, "r": True, "t": shape})
+    if rng.random() < 0.5:
+        return {"type": "order", "orders": children, "grouping": "positionTpsl"}
+    return {"type": "order", "orders": [{**parent, "r": False}, *children], "grouping": "normalTpsl"}
 
 
 def check(exchange: Exchange) -> None:
@@ -64,19 +99,60 @@ def check(exchange: Exchange) -> None:
         assert house.background.get(coin, 0) + sum(account.szi(coin) for account in exchange.accounts) == 0
 
 
+def check_orders(exchange: Exchange, filled: Counter[int]) -> None:
+    """Assert that the last block's executions stay within each order's limit and size."""
+    for index, fills in exchange.desk.log.fills.items():
+        for fill in fills:
+            record = exchange.accounts[index].latest.get(fill.oid)
+            if record is None:
+                assert fill.direction.startswith(("Auto", "Liquidated")), fill
+                continue
+            filled[fill.oid] += fill.sz
+            assert filled[fill.oid] <= record.order.orig_sz or record.order.position_sized, fill
+            assert (fill.px - record.order.px) * record.order.side <= 0, fill
+
+
+def upset(rng: Random, exchange: Exchange) -> None:
+    """Now and then news for a coin; whoever lost nearly all brings new money."""
+    for listing in exchange.listings.values():
+        if rng.random() < NEWS:
+            assert isinstance(listing.market, SyntheticMarket)
+            listing.market.shock(rng.uniform(-NEWS_BPS, NEWS_BPS))
+    for account in exchange.accounts[:PEOPLE]:
+        for dex in account.raw_usd:
+            if summary(account, exchange.listings, dex).value < 1_000 * MICRO:
+                account.raw_usd[dex] += DEPOSIT_USD * MICRO
+                account.deposited += DEPOSIT_USD * MICRO
+
+
+def audited(seed: int) -> Venue:
+    """The busy venue with little money, every book of it audited."""
+    venue = busy_venue(seed, deposit_usd=DEPOSIT_USD)
+    for listing in venue.exchange.listings.values():
+        market = listing.market
+        assert isinstance(market, SyntheticMarket)
+        market.use_book(AuditedBook)
+    return venue
+
+
 @pytest.mark.parametrize("seed", [1, 2])
 def test_nothing_is_made_or_lost(seed: int) -> None:
-    """Cash, positions, fees and funding of all parties sum to the deposits after any of 20,000 random actions."""
-    rng, venue = Random(seed), busy_venue(seed)
-    exchange = venue.exchange
+    """Cash, positions, fees and funding of all parties sum to the deposits after any of the random actions.
+
+    Every execution on the way stays within its orders' sizes and limits and keeps price-time order.
+    """
+    rng, venue = Random(seed), audited(seed)
+    exchange, filled = venue.exchange, Counter[int]()
     for _ in range(ACTIONS // PER_BLOCK):
         for _ in range(PER_BLOCK):
-            account = rng.randrange(len(exchange.accounts))
+            account = rng.randrange(PEOPLE)
             venue.submit(account, random_action(rng, exchange, account))
-        venue.block(BLOCK_MS)
+        upset(rng, exchange)
+        venue.block(rng.choice(BLOCKS_MS))
         check(exchange)
-    assert all(len(account.fills) > 100 for account in exchange.accounts)
-    assert all(account.fundings for account in exchange.accounts)
+        check_orders(exchange, filled)
+    assert all(len(account.fills) > 100 for account in exchange.accounts[:PEOPLE])
+    assert any(account.fundings for account in exchange.accounts)
 
 
 def test_account_value_is_the_sum_of_its_history() -> None:

@@ -19,6 +19,7 @@ FEES: Final = SIM + "fees"
 LIMITS: Final = SIM + "limits."
 OTHER: Final = "0x" + "b2" * 20
 
+TWO_DEXES: Final = {SIM + "market[synthetic].coins": ["BTC", "xyz:XYZ100"]}
 RESTING: Final = {LIMITS + "schedule_cancel_volume_usd": 0}
 POOR: Final = {LIMITS + "base_requests": 1}
 PATIENT: Final = {"run.connection.request_timeout_s": 60.0, "run.connection.opening_timeout_s": 120.0}
@@ -96,6 +97,7 @@ def simulator(folder: Path) -> dict[str, Probe]:
         FEES + "[named].name": Probe("tier0", ventures.session),
         FEES + "[custom].maker_bps": Probe(-0.3, ventures.session, fees),
         FEES + "[custom].taker_bps": Probe(2.0, ventures.takers, fees),
+        FEES + "[schedule].staked_hype": Probe(600_000, ventures.takers, {FEES + ".kind": {"kind": "schedule"}}),
         SIM + "seed": Probe(2, ventures.session),
         SIM + "accounts": Probe(5, ventures.crowd),
         SIM + "deposit_usd": Probe(500, ventures.session),
@@ -141,8 +143,16 @@ def limits() -> dict[str, Probe]:
         LIMITS + "schedule_cancel_volume_usd": Probe(0, ventures.rules),
         LIMITS + "schedule_cancel_per_day": Probe(1, ventures.rules, RESTING),
         LIMITS + "open_orders": Probe(1, ventures.rules),
+        LIMITS + "post_only_ms": Probe(3_600_000, ventures.terms, TWO_DEXES),
+        SIM + "builder_dexes.fee_scale": Probe(0.5, ventures.terms, TWO_DEXES),
+        SIM + "builder_dexes.growth_coins": Probe(["xyz:XYZ100"], ventures.terms, TWO_DEXES),
+        SIM + "open_interest_caps": Probe([{"coin": "BTC", "usd": 0}], ventures.terms, TWO_DEXES),
         LIMITS + "ip_weight_per_min": Probe(50, ventures.crowd),
         LIMITS + "ws_users": Probe(1, ventures.crowd),
+        LIMITS + "ws_connections": Probe(1, ventures.visitors),
+        LIMITS + "ws_new_per_min": Probe(1, ventures.visitors),
+        LIMITS + "ws_subscriptions": Probe(1, ventures.visitors),
+        LIMITS + "ws_messages_per_min": Probe(1, ventures.visitors),
         LIMITS + "ws_posts_in_flight": Probe(1, ventures.crowd),
         LIMITS + "ws_idle_close_ms": Probe(1_000, ventures.idle),
     }

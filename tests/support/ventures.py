@@ -26,8 +26,8 @@ from hlmm.sim.gateway import Gateway, Output, SendFrame
 from hlmm.sim.presets import TraderConfig
 from hlmm.sim.traders import SyntheticMarket
 from hlmm.sim.world import build_world
-from hlmm.types import NS_PER_MS, NS_PER_S, Address, Coin, Instrument, Ms, Ns, Oid, Px, Side, Sz
-from tests.support.venue import order, still_venue
+from hlmm.types import NS_PER_MS, NS_PER_S, Address, Coin, Instrument, Ms, Ns, Oid, Px, Side, Sz, decimal_text
+from tests.support.venue import Venue, order, still_venue
 
 SESSION_S: Final = 6
 BTC: Final = Coin("BTC")
@@ -142,6 +142,18 @@ def crowd(run: RunConfig) -> object:
     return client.heard
 
 
+def visitors(run: RunConfig) -> object:
+    """Two connections of one machine, each subscribing twice and pinging: all that is sent, and what is closed."""
+    client = Client(sim_of(run))
+    client.gateway.open(2, client.now)
+    client.wait(0.1)
+    for coin in ("bbo", "trades"):
+        client.subscribe(type=coin, coin="BTC")
+    client.say(method="ping")
+    client.wait(0.1)
+    return client.heard
+
+
 def crossing(client: Client, number: int = 0) -> bytes:
     """A signed order of the first account that buys 0.01 BTC at any price. Args: number, of several at one time."""
     keys = client.gateway.accounts[0]
@@ -174,6 +186,18 @@ def rules(run: RunConfig) -> object:
     for _ in range(2):
         told.append(venue.act(1, {"type": "scheduleCancel", "time": venue.now + 6_000}))
         venue.block(7_000)
+    return told
+
+
+def terms(run: RunConfig) -> object:
+    """The terms of listings: a coin of a builder dex and one of the first dex are bought, and metadata is read."""
+    venue = Venue(build_world(sim_of(run), 1).exchange)
+    told = [venue.ask(type="perpDexs"), venue.ask(type="meta", dex="xyz")]
+    for listed in venue.exchange.listings.values():
+        grid = listed.instrument
+        px = decimal_text(grid.on_grid_up(Px(listed.marks.mark * 11 // 10)), grid.px_decimals)
+        told.append(venue.place(0, {**order("B", px, "0.01", "Ioc"), "a": grid.asset}))
+    told.append(venue.ask(type="userFills", user=venue.exchange.accounts[0].address))
     return told
 
 
