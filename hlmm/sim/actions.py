@@ -13,7 +13,7 @@ from typing import Final, Literal
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
-from hlmm.sim.account_wire import AccountAction, Action, TwapOrderAction
+from hlmm.sim.account_wire import AccountAction, Action, AddressText, TwapOrderAction
 
 WIRE_DECIMALS: Final = 8
 U64_MAX: Final = 2**64 - 1
@@ -86,7 +86,7 @@ class ModifyWire(Struct, frozen=True):
 class Builder(Struct, frozen=True):
     """Builder address and fee in tenths of a bp."""
 
-    b: str
+    b: AddressText
     f: int
 
 
@@ -148,8 +148,8 @@ SingleAction = TradeAction | AccountAction
 class MultiSigPayload(Struct, frozen=True, forbid_unknown_fields=True):
     """What a group does: its account, the member who sends it, and the action."""
 
-    multiSigUser: str  # noqa: N815 - the wire's name
-    outerSigner: str  # noqa: N815 - the wire's name
+    multiSigUser: AddressText  # noqa: N815 - the wire's name
+    outerSigner: AddressText  # noqa: N815 - the wire's name
     action: SingleAction
 
 
@@ -170,7 +170,7 @@ class Envelope(Struct, frozen=True, forbid_unknown_fields=True):
     action: AnyAction
     nonce: int
     signature: SignatureWire
-    vaultAddress: str | None = None  # noqa: N815 - the wire's name
+    vaultAddress: AddressText | None = None  # noqa: N815 - the wire's name
     expiresAfter: int | None = None  # noqa: N815 - the wire's name
 
 

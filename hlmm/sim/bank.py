@@ -70,6 +70,20 @@ class Bank:
         self.put(target, amount)
         self.desk.house.fees += fee
 
+    def lend(self, account: Account, dex: str) -> None:
+        """Give a builder dex all that a unified account's other dexes do not need."""
+        self._shift(account, "", dex)
+
+    def pool(self, account: Account) -> None:
+        """Bring home what a unified account's builder dexes do not need."""
+        for dex in list(account.raw_usd):
+            self._shift(account, dex, "")
+
+    def _shift(self, account: Account, source: str, target: str) -> None:
+        amount = self.available(Purse(account, source)) if source != target else 0
+        self.put(Purse(account, source), -amount)
+        self.put(Purse(account, target), amount)
+
     def record(self, delta: dict[str, Json], *parties: Account) -> None:
         """Write a ledger row to every party, once each."""
         log = self.desk.log

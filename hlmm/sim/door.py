@@ -18,8 +18,10 @@ from hlmm.sim.actions import (
     CancelAction,
     CancelByCloidAction,
     Envelope,
+    ModifyAction,
     MultiSigAction,
     OrderAction,
+    OrderWire,
     SingleAction,
 )
 from hlmm.sim.admission import EXPIRED_COST, Budget, Nonces, normal_address
@@ -170,3 +172,12 @@ def cost_of(action: SingleAction) -> int:
     if isinstance(action, CancelAction | CancelByCloidAction):
         return len(action.cancels)
     return len(action.modifies) if isinstance(action, BatchModifyAction) else 1
+
+
+def orders_of(action: SingleAction) -> tuple[OrderWire, ...]:
+    """The orders an action would place."""
+    if isinstance(action, OrderAction):
+        return action.orders
+    if isinstance(action, ModifyAction):
+        return (action.order,)
+    return tuple(m.order for m in action.modifies) if isinstance(action, BatchModifyAction) else ()

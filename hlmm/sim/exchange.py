@@ -31,7 +31,7 @@ from hlmm.sim.candles import HOUR
 from hlmm.sim.clearing import margining
 from hlmm.sim.config import AnySimConfig
 from hlmm.sim.desk import Desk
-from hlmm.sim.door import Door, Signed, inner_of
+from hlmm.sim.door import Door, Signed, inner_of, orders_of
 from hlmm.sim.fees import rates_of
 from hlmm.sim.liquidation import Liquidator
 from hlmm.sim.marks import RATE_E10, funding_payment
@@ -135,7 +135,10 @@ class Exchange:
         """Admit and execute one action. Raises: RefusedError with the venue's text."""
         signed = Signed(envelope=pending.envelope, signers=pending.signers, members=pending.members)
         admitted = self._door.admit(signed, self.now)
-        return self._dispatch(admitted.account, admitted.action)
+        self.office.lend(admitted.account, admitted.action)
+        body = self._dispatch(admitted.account, admitted.action)
+        self.office.pool(admitted.account)
+        return body
 
     def _dispatch(self, account: Account, action: SingleAction) -> Json:
         """Execute an admitted action. Raises: RefusedError."""
@@ -219,15 +222,7 @@ def group_of(action: AnyAction) -> int:
     action = inner_of(action)
     if isinstance(action, CancelAction | CancelByCloidAction):
         return 1
-    return TAKERS if any(_takes(order) for order in _orders_of(action)) else 0
-
-
-def _orders_of(action: SingleAction) -> tuple[OrderWire, ...]:
-    if isinstance(action, OrderAction):
-        return action.orders
-    if isinstance(action, ModifyAction):
-        return (action.order,)
-    return tuple(m.order for m in action.modifies) if isinstance(action, BatchModifyAction) else ()
+    return TAKERS if any(_takes(order) for order in orders_of(action)) else 0
 
 
 def _takes(order: OrderWire) -> bool:

@@ -80,16 +80,17 @@ def _clearinghouse(exchange: Exchange, query: Query) -> Json:
 
 
 def spot_state(exchange: Exchange, account: Account) -> Json:
-    """`spotClearinghouseState`: USDC only; in the unified modes it holds the margin of the first dex."""
+    """`spotClearinghouseState`: USDC only; in the unified modes it is everything, and holds the margin of all dexes."""
     if account.index < 0:
         return {"balances": []}
     if not account.unified:
         return {"balances": [_usdc(account.spot_usd, 0)]}
-    money = summary(account, exchange.listings, "")
-    body: dict[str, Json] = {"balances": [_usdc(money.cross_value, money.cross_value - money.withdrawable)]}
+    parts = [summary(account, exchange.listings, dex) for dex in dict.fromkeys(["", *account.raw_usd])]
+    total = sum(money.value for money in parts)
+    body: dict[str, Json] = {"balances": [_usdc(total, total - sum(money.withdrawable for money in parts))]}
     if account.abstraction == "portfolioMargin":
         body["portfolioMarginEnabled"] = True
-    return {**body, "tokenToAvailableAfterMaintenance": [[0, usd(money.cross_value - money.maintenance)]]}
+    return {**body, "tokenToAvailableAfterMaintenance": [[0, usd(total - sum(money.maintenance for money in parts))]]}
 
 
 def _usdc(total: int, hold: int) -> Json:

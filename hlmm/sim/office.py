@@ -17,8 +17,10 @@ from hlmm.sim.account_wire import (
     VaultAction,
 )
 from hlmm.sim.accounts import Account
+from hlmm.sim.actions import SingleAction
 from hlmm.sim.bank import INSUFFICIENT, Bank
 from hlmm.sim.config import AnySimConfig
+from hlmm.sim.door import orders_of
 from hlmm.sim.families import Families
 from hlmm.sim.feetiers import FeeTiers
 from hlmm.sim.funds import Funds
@@ -40,6 +42,7 @@ class Office:
     def __init__(self, bank: Bank, by_asset: Mapping[int, Listing], config: AnySimConfig) -> None:
         """Act on the bank's accounts; `by_asset` maps the wire's asset integers."""
         self._bank = bank
+        self._by_asset = by_asset
         self._settings = Settings(bank, by_asset, config.limits)
         self._identity = Identity(bank)
         self._funds = Funds(bank)
@@ -72,6 +75,20 @@ class Office:
             raise RefusedError(INSUFFICIENT)
         return DEFAULT
 
+    def lend(self, account: Account, action: SingleAction) -> None:
+        """Before a unified account trades: its money is wherever the order is."""
+        if not account.unified:
+            return
+        assets = [order.a for order in orders_of(action)]
+        listing = self._by_asset.get(assets[0]) if assets else None
+        if listing is not None and listing.dex:
+            self._bank.lend(account, listing.dex)
+
+    def pool(self, account: Account) -> None:
+        """After a unified account traded: what no dex needs is in one place."""
+        if account.unified:
+            self._bank.pool(account)
+
     def upkeep(self, now: Ms) -> None:
         """Run TWAP slices; every few seconds prune agents and set fee tiers."""
         self.twaps.advance(now)
@@ -79,6 +96,7 @@ class Office:
             return
         self._kept_up = now
         for account in self._bank.registry.accounts:
+            self.pool(account)
             if account.agents:
                 self._bank.registry.prune(account, now, funded=not self._bank.empty(account))
         self.tiers.review(now)

@@ -94,10 +94,15 @@ def test_info_bodies_as_arrays(name: str) -> None:
     assert one.post([*listed, 1, 2, 3, 4])[0] == 422
 
 
-@pytest.mark.parametrize("body", [[], ["nope"], [1], ["userRole"], b'{"type":"meta","type":"meta"}',
-                                  b'{"type":"candleSnapshot","req":{"coin":"BTC","coin":"BTC"}}'])  # fmt: skip
+SHAPELESS: tuple[object, ...] = (
+    [], ["nope"], [1], ["userRole"], ["userRole", "0x1"], ["userRole", "0X" + "1" * 40],
+    b'{"type":"meta","type":"meta"}', b'{"type":"candleSnapshot","req":{"coin":"BTC","coin":"BTC"}}',
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("body", SHAPELESS)
 def test_wrong_shapes(body: object) -> None:
-    """Arrays that are no request, and objects with a key twice, are shapes the venue refuses."""
+    """Arrays that are no request, malformed addresses, and keys that come twice are shapes the venue refuses."""
     assert Door().post(body) == (422, MISSHAPEN)
 
 

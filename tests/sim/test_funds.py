@@ -8,7 +8,7 @@ import pytest
 
 from hlmm.sim.config import SimConfig
 from hlmm.types import MICRO
-from tests.support.venue import START, Venue, still_venue
+from tests.support.venue import START, Venue, busy_venue, still_venue
 
 USDC = "USDC:0xeb62eee3685fc4c43992febcd9e75443"
 PURR = "PURR:0xc4bf3f870c0e9465323c0b6ed28096c2"
@@ -204,3 +204,28 @@ def test_account_mode_transitions() -> None:
     assert venue.ask(type="userAbstraction", user=user) == "disabled"
     assert signed(venue, 1, **mode)["response"] == refused
     assert signed(venue, 0, **{**mode, "abstraction": "portfolioMargin"})["response"] == refused
+
+
+def test_unified_account_trades_on_a_builder_dex_with_its_spot() -> None:
+    """In the unified mode spot USDC is the margin of every dex, and comes back when a dex needs it no more."""
+    venue = busy_venue(5)
+    user = address(venue, 0)
+    account = venue.exchange.accounts[0]
+    account.raw_usd["xyz"] = 0
+    account.deposited -= 100_000 * MICRO
+    listing = next(x for x in venue.exchange.listings.values() if x.dex == "xyz")
+    px = str(listing.marks.mark // 10**listing.instrument.px_decimals * 11 // 10)
+    sent = {"a": listing.instrument.asset, "b": True, "p": px, "s": "0.01", "r": False, "t": {"limit": {"tif": "Ioc"}}}
+    assert "Insufficient margin" in venue.place(0, sent)[0]["error"]
+    assert venue.act(0, {"type": "agentSetAbstraction", "abstraction": "u"})["status"] == "ok"
+    assert "filled" in venue.place(0, sent)[0]
+    held = account.positions[listing.coin].isolated_raw
+    assert account.raw_usd["xyz"] == 0
+    balance = venue.ask(type="spotClearinghouseState", user=user)["balances"][0]
+    margin = held + account.szi(listing.coin) * listing.marks.mark
+    assert float(balance["hold"]) == pytest.approx(margin / MICRO)
+    assert float(balance["total"]) == pytest.approx(100_000, abs=50)
+    assert "filled" in venue.place(0, {**sent, "b": False, "p": str(int(px) * 8 // 10)})[0]
+    balance = venue.ask(type="spotClearinghouseState", user=user)["balances"][0]
+    assert balance["hold"] == "0.0"
+    assert account.raw_usd["xyz"] == 0

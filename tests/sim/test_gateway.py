@@ -22,6 +22,7 @@ from tests.support.venue import NO_SIGNATURE
 MS: Final = NS_PER_MS
 MISSHAPEN: Final = "Failed to deserialize the JSON body into the target type"
 JSON: Final = "application/json"
+NOBODY: Final = b"0x" + b"1" * 40
 
 
 class Client:
@@ -77,7 +78,7 @@ BODIES: dict[str, tuple[bytes, str, str, int, str]] = {
     "unknown dex": (b'{"type":"meta","dex":"zzz"}', "/info", JSON, 500, "null"),
     "unknown coin": (b'{"type":"l2Book","coin":"ZZZ"}', "/info", JSON, 200, "null"),
     "array on exchange": (b"[1]", "/exchange", JSON, 422, MISSHAPEN),
-    "trailing bytes": (b'{"type":"userAbstraction","user":"0x1"}xyz', "/info", JSON, 200, '"default"'),
+    "trailing bytes": (b'{"type":"userDexAbstraction","user":"' + NOBODY + b'"}xyz', "/info", JSON, 200, "null"),
 }  # fmt: skip
 
 
