@@ -3,9 +3,9 @@
     python bench/end_to_end.py [--rounds N]
 
 Each client is a process of its own with a stub venue of its own on loopback (no TLS). The book moves 1.4 bp, the
-client answers, the next book follows. hlmm runs its whole live path with its shipped configuration (three orders a
-side, journal, risk, reconcile) except for the least time between two requotes, which is set to 0; the SDK's loop
-sends one order a side from inside its callback, and no cancels.
+client answers, the next book follows. hlmm runs its whole live path (journal, risk, reconcile) with its shipped
+configuration but for two values: one order a side, as the SDK's loop sends, and no least time between two requotes.
+The SDK's loop places from inside its callback and never cancels; hlmm replaces what rests.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ PAUSE_S: Final = 0.01
 PATIENCE_S: Final = 1.0
 START_S: Final = 30.0
 TICKS: Final = 20
-UNCAPPED: Final = ("timing.requote_gap_ms=0",)
+SAME_WORK: Final = ("timing.requote_gap_ms=0", "assets.BTC.spread.level_count=1")
 
 
 class Reaction(NamedTuple):
@@ -88,7 +88,7 @@ async def work(name: str) -> None:
     lines: asyncio.Queue[str] = asyncio.Queue()
     loop = asyncio.get_running_loop()
     threading.Thread(target=_read, args=(loop, lines), daemon=True).start()
-    with client(name, url, UNCAPPED):
+    with client(name, url, SAME_WORK):
         await _warm_up(bench)
         while line := await lines.get():
             reactions = [await bench.tick() for _ in range(int(line.split()[1]))]

@@ -13,7 +13,7 @@ from hlmm.config import ConfigError, load
 
 KEY = "0x" + "ab" * 32
 EXPERIMENT = "# @package _global_\n"
-BTC = "# @package assets.BTC\ncoin: BTC\nleverage: 10\n"
+BTC = "# @package assets.BTC\ncoin: BTC\nleverage: 10\nmargin_mode: cross\n"
 LIVE = (
     "env=prod",
     "env.account_address=0x1111111111111111111111111111111111111111",
@@ -169,7 +169,7 @@ TABLE: dict[str, Broken] = {
         "assets.FOO.market",
         "or pick a preset that does",
         "missing",
-        (("asset/FOO.yaml", b"# @package assets.FOO\ncoin: FOO\nleverage: 3\n"),),
+        (("asset/FOO.yaml", b"# @package assets.FOO\ncoin: FOO\nleverage: 3\nmargin_mode: cross\n"),),
         ("asset/FOO.yaml", 2),
     ),
     "file: wrong ending": Broken(
