@@ -183,6 +183,30 @@ class TokenDetails(Shape, frozen=True, gc=False):
     future_emissions: Decimal
 
 
+class GasAuction(Shape, frozen=True, gc=False):
+    """A deployment auction; gas in HYPE."""
+
+    start_time_seconds: Count
+    duration_seconds: Count
+    start_gas: Decimal
+    current_gas: Decimal | None
+    end_gas: Decimal | None
+
+
+class SpotDeploys(Shape, frozen=True, gc=False):
+    """`spotDeployState`."""
+
+    states: list[object]
+    gas_auction: GasAuction
+
+
+class OutcomeMeta(Shape, frozen=True, gc=False):
+    """`outcomeMeta`; hlmm trades no outcomes."""
+
+    outcomes: list[object]
+    questions: list[object]
+
+
 # ---- books, trades, candles, funding ----
 
 

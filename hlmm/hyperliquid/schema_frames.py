@@ -1,7 +1,4 @@
-"""Owns the full shape of everything that arrives by WebSocket or in answer to an action.
-
-Frames are told apart by `channel`, posts by what they answer, answers by `status` and `type`.
-"""
+"""Owns the full shape of everything that arrives by WebSocket: posts, acks, and the payload of every channel."""
 
 from __future__ import annotations
 
@@ -10,7 +7,7 @@ from typing import Literal
 import msgspec
 from msgspec import UNSET
 
-from hlmm.hyperliquid.schema import AssetCtx, Count, Decimal, Maybe, Shape, SpotCtx
+from hlmm.hyperliquid.schema import AssetCtx, Count, Decimal, Maybe, Meta, Shape, SpotCtx
 from hlmm.hyperliquid.schema_account import (
     ClearinghouseState,
     Fill,
@@ -23,134 +20,7 @@ from hlmm.hyperliquid.schema_account import (
     TwapSliceFill,
     TwapState,
 )
-
-# ---- answers to actions ----
-
-
-class Resting(Shape, frozen=True, gc=False):
-    """An order that rests."""
-
-    oid: Count
-    cloid: Maybe[str] = UNSET
-
-
-class Filled(Shape, frozen=True, gc=False):
-    """An order that filled at once."""
-
-    total_sz: Decimal
-    avg_px: Decimal
-    oid: Count
-    cloid: Maybe[str] = UNSET
-
-
-class OrderOutcome(Shape, frozen=True, gc=False):
-    """Exactly one of its fields is present."""
-
-    resting: Maybe[Resting] = UNSET
-    filled: Maybe[Filled] = UNSET
-    error: Maybe[str] = UNSET
-
-
-class OrderOutcomes(Shape, frozen=True, gc=False):
-    """One element per order."""
-
-    statuses: list[OrderOutcome | Literal["waitingForFill", "waitingForTrigger"]]
-
-
-class Failed(Shape, frozen=True, gc=False):
-    """An item that failed."""
-
-    error: str
-
-
-class CancelOutcomes(Shape, frozen=True, gc=False):
-    """One element per cancel."""
-
-    statuses: list[Failed | Literal["success"]]
-
-
-class TwapId(Shape, frozen=True, gc=False):
-    """A started TWAP."""
-
-    twap_id: Count
-
-
-class TwapStart(Shape, frozen=True, gc=False):
-    """Exactly one of its fields is present."""
-
-    running: Maybe[TwapId] = UNSET
-    error: Maybe[str] = UNSET
-
-
-class TwapStarted(Shape, frozen=True, gc=False):
-    """Outcome of `twapOrder`."""
-
-    status: TwapStart
-
-
-class TwapStopped(Shape, frozen=True, gc=False):
-    """Outcome of `twapCancel`."""
-
-    status: Failed | Literal["success"]
-
-
-class Body(msgspec.Struct, frozen=True, gc=False, tag_field="type", forbid_unknown_fields=True):
-    """Base of accepted answers; `type` is the tag."""
-
-
-class OrderBody(Body, frozen=True, gc=False, tag="order"):
-    """Answer to `order` and `batchModify`."""
-
-    data: OrderOutcomes
-
-
-class CancelBody(Body, frozen=True, gc=False, tag="cancel"):
-    """Answer to `cancel` and `cancelByCloid`."""
-
-    data: CancelOutcomes
-
-
-class DefaultBody(Body, frozen=True, gc=False, tag="default"):
-    """Answer of most actions."""
-
-
-class SubAccountBody(Body, frozen=True, gc=False, tag="createSubAccount"):
-    """The new sub-account's address."""
-
-    data: str
-
-
-class VaultBody(Body, frozen=True, gc=False, tag="createVault"):
-    """The new vault's address."""
-
-    data: str
-
-
-class TwapOrderBody(Body, frozen=True, gc=False, tag="twapOrder"):
-    """Answer to `twapOrder`."""
-
-    data: TwapStarted
-
-
-class TwapCancelBody(Body, frozen=True, gc=False, tag="twapCancel"):
-    """Answer to `twapCancel`."""
-
-    data: TwapStopped
-
-
-class Ok(msgspec.Struct, frozen=True, gc=False, tag_field="status", tag="ok", forbid_unknown_fields=True):
-    """The action was taken."""
-
-    response: OrderBody | CancelBody | DefaultBody | SubAccountBody | VaultBody | TwapOrderBody | TwapCancelBody
-
-
-class Err(msgspec.Struct, frozen=True, gc=False, tag_field="status", tag="err", forbid_unknown_fields=True):
-    """The action was refused as a whole."""
-
-    response: str
-
-
-Answer = Ok | Err
+from hlmm.hyperliquid.schema_answers import Answer
 
 # ---- posts ----
 
@@ -333,6 +203,26 @@ class WebData(Shape, frozen=True, gc=False):
 
     user_state: WebUser
     perp_dex_states: list[WebDex]
+
+
+class WebData2(Shape, frozen=True, gc=False):
+    """`webData2`, served by request only since 2026."""
+
+    clearinghouse_state: ClearinghouseState
+    leading_vaults: list[object]
+    total_vault_equity: Decimal
+    open_orders: list[FrontendOrder]
+    agent_address: str | None
+    agent_valid_until: Count | None
+    cum_ledger: Decimal
+    meta: Meta
+    asset_ctxs: list[AssetCtx]
+    server_time: Count
+    is_vault: bool
+    user: str
+    twap_states: list[tuple[Count, TwapState]]
+    spot_state: SpotState
+    spot_asset_ctxs: list[SpotCtx]
 
 
 class Notice(Shape, frozen=True, gc=False):

@@ -11,7 +11,7 @@ from typing import Final, Literal
 import msgspec
 from msgspec import UNSET
 
-from hlmm.hyperliquid import schema, schema_account, schema_frames, schema_profile
+from hlmm.hyperliquid import schema, schema_account, schema_answers, schema_frames, schema_profile
 from hlmm.hyperliquid.schema import Count, Decimal, Maybe
 
 INFO: Final[Mapping[str, object]] = {
@@ -34,6 +34,16 @@ INFO: Final[Mapping[str, object]] = {
     "recentTrades": list[schema.PublicTrade],
     "candleSnapshot": list[schema.Candle],
     "exchangeStatus": schema.ExchangeStatus,
+    "perpDeployAuctionStatus": schema.GasAuction,
+    "spotPairDeployAuctionStatus": schema.GasAuction,
+    "spotDeployState": schema.SpotDeploys,
+    "perpCategories": list[tuple[str, str]],
+    "perpConciseAnnotations": list[object],
+    "liquidatable": list[object],
+    "validatorSummaries": list[object],
+    "gossipRootIps": list[str],
+    "outcomeMeta": schema.OutcomeMeta,
+    "webData2": schema_frames.WebData2,
     "clearinghouseState": schema_account.ClearinghouseState,
     "spotClearinghouseState": schema_account.SpotState,
     "activeAssetData": schema_account.ActiveAsset,
@@ -122,7 +132,7 @@ class _Recoded(msgspec.Struct, gc=False):
 _ENVELOPE: Final = msgspec.json.Decoder(_Envelope)
 _INFO: Final = {kind: msgspec.json.Decoder(shape) for kind, shape in INFO.items()}
 _CHANNELS: Final = {channel: msgspec.json.Decoder(shape) for channel, shape in CHANNELS.items()}
-_ANSWER: Final[msgspec.json.Decoder[schema_frames.Answer]] = msgspec.json.Decoder(schema_frames.Answer)
+_ANSWER: Final[msgspec.json.Decoder[schema_answers.Answer]] = msgspec.json.Decoder(schema_answers.Answer)
 _JSON: Final = msgspec.json.Encoder()
 
 
@@ -140,7 +150,7 @@ def decode_info(kind: str, payload: bytes | msgspec.Raw) -> object:
     return shaped
 
 
-def decode_answer(payload: bytes | msgspec.Raw) -> schema_frames.Answer:
+def decode_answer(payload: bytes | msgspec.Raw) -> schema_answers.Answer:
     """An answer to an action, strictly. Raises: msgspec.ValidationError naming the place."""
     return _ANSWER.decode(payload)
 

@@ -11,8 +11,10 @@ from typing import Final, Literal
 
 import msgspec
 
-from hlmm.sim import feeds_people
+from hlmm.sim import feeds_contexts, feeds_people
+from hlmm.sim.account_wire import AddressText
 from hlmm.sim.accounts import HISTORY, Account
+from hlmm.sim.admission import normal_address
 from hlmm.sim.blocklog import BlockLog
 from hlmm.sim.candles import INTERVALS, candle_json
 from hlmm.sim.config import CadenceConfig
@@ -50,7 +52,7 @@ class Topic(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
 
     type: str
     coin: str | None = None
-    user: str | None = None
+    user: AddressText | None = None
     dex: str | None = None
     interval: str | None = None
     n_sig_figs: int | None = None
@@ -81,10 +83,12 @@ REQUIRED: Final[Mapping[str, tuple[str, ...]]] = {
     "userNonFundingLedgerUpdates": USER, "openOrders": USER, "clearinghouseState": USER, "webData3": USER,
     "spotState": USER, "notification": USER, "userHistoricalOrders": USER, "activeAssetData": USER_COIN,
     "userTwapSliceFills": USER, "userTwapHistory": USER, "twapStates": USER,
-    "allDexsClearinghouseState": USER,
+    "allDexsClearinghouseState": USER, **dict.fromkeys(feeds_contexts.CONTEXTS, NOTHING),
 }  # fmt: skip
 
 
+ALIASES: Final[Mapping[str, str]] = {"user": "userEvents"}
+"""Names that some clients use for a subscription."""
 STATES: Final = (
     "openOrders", "clearinghouseState", "webData3", "spotState", "twapStates", "allDexsClearinghouseState",
 )  # fmt: skip
@@ -97,11 +101,12 @@ def topic_of(value: object, exchange: Exchange) -> Topic:
         topic = msgspec.convert(value, Topic)
     except msgspec.ValidationError as error:
         raise UnknownTopicError from error
+    topic = msgspec.structs.replace(topic, type=ALIASES.get(topic.type, topic.type))
     required = REQUIRED.get(topic.type)
     if required is None or any(getattr(topic, name) is None for name in required):
         raise UnknownTopicError
     if topic.user is not None:
-        topic = msgspec.structs.replace(topic, user=topic.user.lower())
+        topic = msgspec.structs.replace(topic, user=normal_address(topic.user))
     bad_book = topic.type == "l2Book" and not valid_figures(topic.n_sig_figs, topic.mantissa)
     bad_candle = topic.type == "candle" and topic.interval not in INTERVALS
     if bad_book or bad_candle or (topic.coin is not None and Coin(topic.coin) not in exchange.listings):
@@ -130,6 +135,7 @@ class Publisher:
             "activeAssetData": self._active, "userFills": self._fill_history, "userFundings": self._funding_history,
             "twapStates": self._twaps, "allDexsClearinghouseState": self._every_dex,
             **dict.fromkeys(feeds_people.LISTS, self._people),
+            **dict.fromkeys(feeds_contexts.CONTEXTS, self._contexts),
         }  # fmt: skip
 
     def new_block(self) -> None:
@@ -254,6 +260,9 @@ class Publisher:
     def _context(self, topic: Topic) -> Json:
         return {"coin": topic.coin, "ctx": context(self._exchange, self._listing(topic))}
 
+    def _contexts(self, topic: Topic) -> Json:
+        return feeds_contexts.CONTEXTS[topic.type](self._exchange, topic.dex or "")
+
     def _mids(self, topic: Topic) -> Json:
         known = not topic.dex or topic.dex in dexes(self._exchange)
         mids = all_mids(self._exchange, Query(type="allMids", dex=topic.dex)) if known else {}
@@ -287,7 +296,7 @@ class Publisher:
             "agentValidUntil": None if unnamed is None else unnamed.valid_until,
             "cumLedger": "0.0",
             "serverTime": self._exchange.now,
-            "isVault": False,
+            "isVault": self._account(topic).vault is not None,
             "user": topic.user,
         }
         return {"userState": user, "perpDexStates": [{"totalVaultEquity": "0.0"}]}
@@ -331,4 +340,6 @@ def period_ms(topic: Topic, cadence: CadenceConfig) -> int | None:
         "spotState": cadence.state_ms,
         "allDexsClearinghouseState": cadence.state_ms,
         "activeAssetData": cadence.state_ms,
+        **dict.fromkeys(feeds_contexts.CONTEXTS, cadence.context_ms),
+        "allDexsAssetCtxs": feeds_contexts.ALL_DEXES_MS,
     }.get(topic.type)

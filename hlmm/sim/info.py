@@ -14,6 +14,7 @@ from hlmm.sim.actions import WrongShapeError
 from hlmm.sim.exchange import Exchange
 from hlmm.sim.info_account import ACCOUNT_ANSWERS
 from hlmm.sim.info_fees import FEE_ANSWERS
+from hlmm.sim.info_listings import LISTING_ANSWERS
 from hlmm.sim.info_market import MARKET_ANSWERS
 from hlmm.sim.info_people import PEOPLE_ANSWERS
 from hlmm.sim.query import CandleQuery, NoAnswerError, Query
@@ -24,6 +25,7 @@ ANSWERS: Final[Mapping[str, tuple[tuple[str, ...], Callable[[Exchange, Query], J
     **ACCOUNT_ANSWERS,
     **PEOPLE_ANSWERS,
     **FEE_ANSWERS,
+    **LISTING_ANSWERS,
 }
 
 LIGHT: Final = (

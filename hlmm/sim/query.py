@@ -6,6 +6,7 @@ from typing import Final
 
 import msgspec
 
+from hlmm.sim.account_wire import AddressText
 from hlmm.sim.accounts import Account
 from hlmm.sim.admission import normal_address
 from hlmm.sim.exchange import Exchange
@@ -32,7 +33,7 @@ class Query(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
     """The union of what info requests carry; `info.ANSWERS` says what each type requires. Times in ms."""
 
     type: str
-    user: str | None = None
+    user: AddressText | None = None
     dex: str | None = None
     coin: str | None = None
     oid: int | str | None = None
@@ -43,10 +44,11 @@ class Query(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
     n_sig_figs: int | None = None
     mantissa: int | None = None
     req: CandleQuery | None = None
-    builder: str | None = None
+    builder: AddressText | None = None
     id: int | None = None
-    vault_address: str | None = None
+    vault_address: AddressText | None = None
     source: str | None = None
+    token_id: str | None = None
 
     def account(self, exchange: Exchange) -> Account:
         """The account asked about; an empty one when the address is nobody's."""

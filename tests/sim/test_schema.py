@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import zlib
 from typing import Any, Final
 
 import msgspec
@@ -202,3 +204,11 @@ def test_no_key_of_today_is_missing(story: Story) -> None:
     }
     assert {place: keys for place, keys in missing.items() if keys} == {}
     assert len(simulated) > 40
+
+
+def test_fast_contexts_unpack(story: Story) -> None:
+    """`fastAssetCtxs` is base64 of raw deflate of mark and mid by coin."""
+    packed = [json.loads(frame)["data"] for frame in story.frames if b'"fastAssetCtxs","data"' in frame]
+    rows = json.loads(zlib.decompress(base64.b64decode(packed[0]), wbits=-15))
+    assert set(rows) == {"BTC", "ETH", "xyz:XYZ100"}
+    assert set(rows["BTC"]) == {"markPx", "midPx"}
