@@ -53,6 +53,8 @@ class Gateway:
         self.start = start
         self._config = exchange.config
         self._rng = Random(f"gateway {exchange.config.seed}")
+        self._dice = Random(f"channels {exchange.config.seed}")
+        self._last_push = start
         self._publisher = Publisher(exchange)
         self._conns: dict[int, Conn] = {}
         self._outbox: list[tuple[Ns, int, Output]] = []
@@ -117,7 +119,7 @@ class Gateway:
         self._publisher.new_block()
         for answer in log.answers:
             self._answer(now, self._tickets.pop(answer.ticket), answer.body)
-        pushed = Ns(now + self._feed_delay())
+        pushed = self._last_push = max(self._last_push, Ns(now + self._feed_delay()))
         for number, conn in self._conns.items():
             self._push(number, conn, log, (now, pushed))
         self._close_idle(now)
@@ -131,7 +133,7 @@ class Gateway:
     def _push(self, number: int, conn: Conn, log: BlockLog, times: tuple[Ns, Ns]) -> None:
         """Queue everything a block pushes to one connection: touches first, then trades, then the rest."""
         now, pushed = times
-        for key, topic in conn.ordered:
+        for key, topic in self._shuffled(conn.ordered):
             frames = self._publisher.in_block(topic, log)
             due = conn.due.get(key)
             if due is not None and due <= now:
@@ -141,6 +143,12 @@ class Gateway:
             for body in frames:
                 self._sequence += 1
                 heapq.heappush(self._outbox, (pushed, self._sequence, SendFrame(number, body)))
+
+    def _shuffled(self, ordered: list[tuple[str, Topic]]) -> list[tuple[str, Topic]]:
+        """Market channels in order, then the user's in any: the venue promises no order between those."""
+        private = [item for item in ordered if item[1].user is not None]
+        self._dice.shuffle(private)
+        return [item for item in ordered if item[1].user is None] + private
 
     def _next_period(self, topic: Topic, now: Ns) -> Ns:
         period = period_ms(topic, self._config.cadence)
@@ -347,7 +355,7 @@ class Gateway:
             self._reply(ts, route, "error", "429 Too Many Requests: null", 0)
 
 
-RANK: Final = {"bbo": 0, "trades": 1, "l2Book": 2, "orderUpdates": 3, "userEvents": 4, "userFills": 5}
+RANK: Final = {"bbo": 0, "trades": 1, "l2Book": 2}
 
 
 def _rank(item: tuple[str, Topic]) -> int:
