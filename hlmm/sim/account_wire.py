@@ -156,6 +156,13 @@ class VaultModifyAction(Action, frozen=True, tag="vaultModify"):
     alwaysCloseOnWithdraw: bool | None  # noqa: N815 - the wire's name
 
 
+class VaultDistributeAction(Action, frozen=True, tag="vaultDistribute"):
+    """Pay micro-USD of a vault out to its depositors by share."""
+
+    vaultAddress: AddressText  # noqa: N815 - the wire's name
+    usd: Count
+
+
 class VaultTransferAction(Action, frozen=True, tag="vaultTransfer"):
     """Deposit micro-USD into a vault, or withdraw."""
 
@@ -356,6 +363,20 @@ class WithdrawStakeAction(UserSigned, frozen=True, kw_only=True, tag="cWithdraw"
     nonce: int
 
 
+class SendToEvmWithDataAction(UserSigned, frozen=True, kw_only=True, tag="sendToEvmWithData"):
+    """Send an asset to another chain with call data."""
+
+    token: str
+    amount: str
+    sourceDex: str  # noqa: N815 - the wire's name
+    destinationRecipient: str  # noqa: N815 - the wire's name
+    addressEncoding: Literal["hex", "base58"]  # noqa: N815 - the wire's name
+    destinationChainId: Count  # noqa: N815 - the wire's name
+    gasLimit: Count  # noqa: N815 - the wire's name
+    data: str
+    nonce: int
+
+
 class LinkStakingUserAction(UserSigned, frozen=True, kw_only=True, tag="linkStakingUser"):
     """Count another account's stake for fees; nobody has any stake here."""
 
@@ -366,9 +387,10 @@ class LinkStakingUserAction(UserSigned, frozen=True, kw_only=True, tag="linkStak
 
 TransferAction = (
     UsdClassTransferAction | UsdSendAction | SpotSendAction | WithdrawAction | SendAssetAction | AgentSendAssetAction
-)
+    | SendToEvmWithDataAction
+)  # fmt: skip
 FamilyAction = CreateSubAccountAction | SubAccountModifyAction | SubAccountTransferAction | SubAccountSpotTransferAction
-VaultAction = CreateVaultAction | VaultModifyAction | VaultTransferAction
+VaultAction = CreateVaultAction | VaultModifyAction | VaultDistributeAction | VaultTransferAction
 IdentityAction = (
     ApproveAgentAction | ApproveBuilderFeeAction | SetReferrerAction | RegisterReferrerAction
     | ConvertToMultiSigUserAction | UserSetAbstractionAction | UserDexAbstractionAction | UserPortfolioMarginAction

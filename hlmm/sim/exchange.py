@@ -136,9 +136,10 @@ class Exchange:
         signed = Signed(envelope=pending.envelope, signers=pending.signers, members=pending.members)
         admitted = self._door.admit(signed, self.now)
         self.office.lend(admitted.account, admitted.action)
-        body = self._dispatch(admitted.account, admitted.action)
-        self.office.pool(admitted.account)
-        return body
+        try:
+            return self._dispatch(admitted.account, admitted.action)
+        finally:
+            self.office.pool(admitted.account)
 
     def _dispatch(self, account: Account, action: SingleAction) -> Json:
         """Execute an admitted action. Raises: RefusedError."""

@@ -10,6 +10,7 @@ from typing import Final
 from hlmm.sim.account_wire import (
     AgentSendAssetAction,
     SendAssetAction,
+    SendToEvmWithDataAction,
     SpotSendAction,
     TransferAction,
     UsdClassTransferAction,
@@ -25,6 +26,7 @@ from hlmm.types import MICRO
 
 WITHDRAWAL_FEE: Final = MICRO
 SUB_MARK: Final = " subaccount:"
+EVM_BRIDGE: Final = "0x" + "20" + "0" * 38
 INVALID_SEND: Final = "Invalid send"
 SPOT_ONLY: Final = "Unified account only supports sending assets through spot"
 AGENT_SEND: Final = "Agent can only send asset to same user or their sub-accounts."
@@ -51,6 +53,8 @@ class Funds:
                 return self.withdraw(account, action)
             case SendAssetAction() | AgentSendAssetAction():
                 return self.send_asset(account, action)
+            case SendToEvmWithDataAction():
+                return self.send_to_evm(account, action)
 
     def usd_send(self, account: Account, action: UsdSendAction) -> Json:
         """Send perp USDC to another account, opening it when it is new. Raises: RefusedError."""
@@ -147,6 +151,22 @@ class Funds:
             "type": "withdraw", "usdc": usd(amount - WITHDRAWAL_FEE), "nonce": action.time, "fee": usd(WITHDRAWAL_FEE),
         }  # fmt: skip
         self._bank.record(delta, account)
+        return DEFAULT
+
+    def send_to_evm(self, account: Account, action: SendToEvmWithDataAction) -> Json:
+        """Send USDC to another chain: it leaves the exchange. Raises: RefusedError."""
+        name, amount = token_name(action.token), micro(action.amount)
+        if action.sourceDex not in (SPOT, *self._dexes):
+            message = "Invalid perp DEX"
+            raise RefusedError(message)
+        purse = Purse(account, action.sourceDex)
+        if name != "USDC" or amount > self._bank.available(purse):
+            raise RefusedError(INSUFFICIENT)
+        self._bank.put(purse, -amount)
+        self._bank.desk.house.withdrawn += amount
+        row = _token_row("send", (account, account), name, amount, 0, action.nonce)
+        row |= {"destination": EVM_BRIDGE, "sourceDex": action.sourceDex, "destinationDex": SPOT}
+        self._bank.record(row, account)
         return DEFAULT
 
 

@@ -24,6 +24,7 @@ import msgspec
 import uvicorn
 from pydantic import TypeAdapter
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route, WebSocketRoute
@@ -47,6 +48,7 @@ UNREACHABLE: Final = 5
 STOP_TIMEOUT_S: Final = 5.0
 NAP_MAX_S: Final = 0.2
 READ_BYTES: Final = 4_096
+SERVER_ERROR: Final = 500
 CONFIG: Final[TypeAdapter[AnySimConfig]] = TypeAdapter(AnySimConfig)
 
 
@@ -187,6 +189,12 @@ async def _write(websocket: WebSocket, client: _Client) -> None:
         await websocket.close()
 
 
+async def _bare(request: Request, error: Exception) -> Response:
+    """A wrong path or method gets a status and no body, as from the venue."""
+    del request
+    return Response(status_code=error.status_code if isinstance(error, HTTPException) else SERVER_ERROR)
+
+
 async def serve(
     gateway: Gateway, host: str, port: int, speed: float, on_ready: Callable[[Ready], None], stop: asyncio.Event
 ) -> None:
@@ -206,8 +214,9 @@ async def serve(
             WebSocketRoute("/ws", front.websocket),
         ]
         settings = uvicorn.Config(
-            Starlette(routes=routes), log_level="error", access_log=False, lifespan="off", ws_per_message_deflate=False,
-            ws_ping_interval=None, timeout_graceful_shutdown=1, server_header=False, date_header=False,
+            Starlette(routes=routes, exception_handlers={404: _bare, 405: _bare}), log_level="error", access_log=False,
+            lifespan="off", ws_per_message_deflate=False, ws_ping_interval=None, timeout_graceful_shutdown=1,
+            server_header=False, date_header=False,
         )  # fmt: skip
         server = _Server(settings, lambda: on_ready(ready))
         pump, serving = asyncio.create_task(front.pump()), asyncio.create_task(server.serve([listener]))

@@ -7,7 +7,13 @@ from __future__ import annotations
 
 from typing import Final
 
-from hlmm.sim.account_wire import CreateVaultAction, VaultAction, VaultModifyAction, VaultTransferAction
+from hlmm.sim.account_wire import (
+    CreateVaultAction,
+    VaultAction,
+    VaultDistributeAction,
+    VaultModifyAction,
+    VaultTransferAction,
+)
 from hlmm.sim.accounts import Account
 from hlmm.sim.admission import normal_address
 from hlmm.sim.bank import SPOT, Bank, Purse
@@ -42,6 +48,8 @@ class Vaults:
                 return self.create(account, action, now)
             case VaultModifyAction():
                 return self.modify(account, action)
+            case VaultDistributeAction():
+                return self.distribute(account, action)
             case VaultTransferAction():
                 move = self.deposit if action.isDeposit else self.withdraw
                 return move(account, self._vault(action.vaultAddress), action.usd, now)
@@ -71,13 +79,28 @@ class Vaults:
         """Change a vault's settings; its leader may. Raises: RefusedError."""
         vault = self._vault(action.vaultAddress)
         book = _book(vault)
-        if book.leader != account.address:
-            message = "Only leader can perform this vault action."
-            raise RefusedError(message)
+        _leader_only(book, account)
         if action.allowDeposits is not None:
             book.allow_deposits = action.allowDeposits
         if action.alwaysCloseOnWithdraw is not None:
             book.always_close = action.alwaysCloseOnWithdraw
+        return DEFAULT
+
+    def distribute(self, account: Account, action: VaultDistributeAction) -> Json:
+        """Pay out to every depositor by share; its leader may. Raises: RefusedError."""
+        vault = self._vault(action.vaultAddress)
+        book = _book(vault)
+        _leader_only(book, account)
+        shares = {user: action.usd * held.shares // book.shares for user, held in book.followers.items()}
+        if action.usd == 0 or sum(shares.values()) > self._bank.available(Purse(vault, "")):
+            message = "Insufficient vault equity"
+            raise RefusedError(message)
+        for user, amount in shares.items():
+            follower = self._bank.registry.account(user)
+            if follower is not None and amount:
+                self._bank.move(Purse(vault, ""), self._home(follower), amount)
+                delta: dict[str, Json] = {"type": "vaultDistribution", "vault": vault.address, "usdc": usd(amount)}
+                self._bank.record(delta, follower)
         return DEFAULT
 
     def deposit(self, account: Account, vault: Account, amount: int, now: Ms) -> Json:
@@ -170,6 +193,13 @@ class Vaults:
             message = f"Vault not registered: {normal_address(address)}"
             raise RefusedError(message)
         return found
+
+
+def _leader_only(book: VaultBook, account: Account) -> None:
+    """Raises: RefusedError for anyone else."""
+    if book.leader != account.address:
+        message = "Only leader can perform this vault action."
+        raise RefusedError(message)
 
 
 def _book(vault: Account) -> VaultBook:

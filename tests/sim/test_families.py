@@ -183,3 +183,17 @@ def test_vault_withdrawal_cancels_orders_in_the_way() -> None:
     assert transfer(venue, 0, vault, 900, deposit=False)["status"] == "ok"
     (record,) = [r for r in venue.ask(type="historicalOrders", user=vault) if r["status"] != "open"]
     assert record["status"] == "vaultWithdrawalCanceled"
+
+
+def test_vault_distribution() -> None:
+    """A distribution goes to the depositors by share, on the leader's word only."""
+    venue, _ = still_venue()
+    vault = vault_of(venue)
+    transfer(venue, 1, vault, 3_000, deposit=True)
+    paid = {"type": "vaultDistribute", "vaultAddress": vault, "usd": 400 * MICRO}
+    assert venue.act(1, paid)["response"] == "Only leader can perform this vault action."
+    assert venue.act(0, paid)["status"] == "ok"
+    assert (value(venue, MASTER), value(venue, OTHER), value(venue, vault)) == (99_000.0, 97_300.0, 3_600.0)
+    row = venue.ask(type="userNonFundingLedgerUpdates", user=OTHER, startTime=START)[-1]["delta"]
+    assert row == {"type": "vaultDistribution", "vault": vault, "usdc": "300.0"}
+    assert venue.act(0, paid | {"usd": 4_000 * MICRO})["response"] == "Insufficient vault equity"

@@ -229,3 +229,16 @@ def test_unified_account_trades_on_a_builder_dex_with_its_spot() -> None:
     balance = venue.ask(type="spotClearinghouseState", user=user)["balances"][0]
     assert balance["hold"] == "0.0"
     assert account.raw_usd["xyz"] == 0
+
+
+def test_send_to_another_chain() -> None:
+    """USDC sent to another chain leaves the exchange from the place it names."""
+    venue = funded()
+    base = {"type": "sendToEvmWithData", "token": USDC, "amount": "10", "sourceDex": "spot", "data": "0x",
+            "destinationRecipient": FRESH, "addressEncoding": "hex", "destinationChainId": 998,
+            "gasLimit": 100_000}  # fmt: skip
+    assert signed(venue, 0, **base)["status"] == "ok"
+    assert spot(venue, SELF) == "990.0"
+    assert venue.exchange.desk.house.withdrawn == 10 * MICRO
+    assert signed(venue, 0, **base | {"amount": "991"})["response"] == "Insufficient balance for token transfer"
+    assert signed(venue, 0, **base | {"sourceDex": "zzz"})["response"] == "Invalid perp DEX"

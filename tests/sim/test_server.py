@@ -39,7 +39,8 @@ def test_first_line_and_orderly_end() -> None:
         assert set(ready["accounts"][0]) == {"address", "private_key", "agent_address", "agent_private_key"}
         meta = httpx.post(ready["rest_url"] + "/info", json={"type": "meta"}).json()
         assert meta["universe"][0]["name"] == "BTC"
-        assert httpx.get(ready["rest_url"] + "/info").status_code == 405
+        got = httpx.get(ready["rest_url"] + "/info")
+        assert (got.status_code, got.content) == (405, b"")
         with connect(ready["ws_url"]) as socket:
             socket.send('{"method":"ping"}')
             assert socket.recv() == '{"channel":"pong"}'
