@@ -31,6 +31,7 @@ class BlockLog:
         self.fills: dict[int, list[Fill]] = {}
         self.fundings: dict[int, list[FundingRow]] = {}
         self.forced: dict[int, list[tuple[Coin, Oid]]] = {}
+        self.liquidations: dict[int, list[Json]] = {}
         self.notices: dict[int, list[str]] = {}
         self.ledger: dict[int, list[LedgerRow]] = {}
         self.twaps: dict[int, list[TwapRow]] = {}

@@ -57,12 +57,13 @@ def news(exchange: Exchange, kind: str, account: Account, user: str, log: BlockL
 
 
 def events(exchange: Exchange, account: Account, log: BlockLog) -> list[Json]:
-    """What a block adds to `userEvents` beside fills, funding and cancels."""
+    """What a block adds to `userEvents` beside fills, funding and cancels: TWAPs, liquidations."""
     found: list[Json] = []
     if account.index in log.twaps:
         found.append({"twapHistory": history_json(exchange, account, log.twaps[account.index])})
     if account.index in log.slices:
         found.append({"twapSliceFills": slice_json(exchange, log.slices[account.index])})
+    found.extend({"liquidation": told} for told in log.liquidations.get(account.index, []))
     return found
 
 

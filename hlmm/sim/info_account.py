@@ -7,7 +7,7 @@ from typing import Final
 
 import msgspec
 
-from hlmm.sim.accounts import HISTORY, Account, Fill, Record
+from hlmm.sim.accounts import HISTORY, Account, Fill, Order, Record
 from hlmm.sim.clearing import Summary, initial_margin, liquidation_px, margining, position_margin, summary
 from hlmm.sim.exchange import Exchange
 from hlmm.sim.query import NoAnswerError, Query
@@ -103,10 +103,16 @@ def _spot(exchange: Exchange, query: Query) -> Json:
 
 def open_orders(exchange: Exchange, account: Account, dex: str, *, frontend: bool) -> Json:
     """Open orders and waiting triggers on a dex, newest first."""
-    render = frontend_json if frontend else order_json
     live = [o for o in (*account.open.values(), *account.waiting.values()) if dex_of(o.coin) == dex]
     live.sort(key=lambda order: -order.oid)
-    return [render(exchange.listings[o.coin].instrument, o) for o in live]
+    if not frontend:
+        return [order_json(exchange.listings[o.coin].instrument, o) for o in live]
+    children: dict[Oid, list[Order]] = {}
+    for order in reversed(live):
+        if order.dormant:
+            children.setdefault(order.group, []).append(order)
+    shown = [o for o in live if not o.dormant]
+    return [frontend_json(exchange.listings[o.coin].instrument, o, children.get(o.oid, ())) for o in shown]
 
 
 def _open(exchange: Exchange, query: Query) -> Json:

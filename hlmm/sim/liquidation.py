@@ -8,6 +8,7 @@ and leveraged opposite positions, at the previous mark. Source: protocol.md §15
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from hlmm.sim.accounts import Account, Liquidation, Order, Position
@@ -16,6 +17,8 @@ from hlmm.sim.clearing import margining, position_maintenance, position_margin, 
 from hlmm.sim.desk import Desk
 from hlmm.sim.market import BACKGROUND
 from hlmm.sim.settlement import Transfer
+from hlmm.sim.standing import LedgerRow
+from hlmm.sim.text import Json, sz_text, usd
 from hlmm.sim.venue import Listing
 from hlmm.types import MICRO, Address, Coin, Ms, Px, Side, Sz
 
@@ -36,6 +39,7 @@ class Liquidator:
         """Liquidate on `desk`."""
         self._desk = desk
         self._registry = registry
+        self._told = 0
         self._full_until: dict[int, Ms] = {}
         self._previous: dict[Coin, Px] = {coin: listing.marks.mark for coin, listing in desk.listings.items()}
 
@@ -55,6 +59,7 @@ class Liquidator:
             return
         self._desk.cancel_all(account, dex, "liquidatedCanceled")
         held = [x for x in self._open(account) if x.dex == dex and margining(account, x).cross]
+        self._tell(account, held, money.cross_value, "Cross")
         if money.cross_value * BACKSTOP_DENOMINATOR >= money.maintenance * BACKSTOP_NUMERATOR:
             for listing in held:
                 self._sell_out(account, listing, now)
@@ -74,6 +79,7 @@ class Liquidator:
             if setting.cross or equity >= needed:
                 continue
             self._cancel_coin(account, listing.coin)
+            self._tell(account, [listing], equity, "Isolated")
             if equity * BACKSTOP_DENOMINATOR >= needed * BACKSTOP_NUMERATOR:
                 self._sell_out(account, listing, now)
                 continue
@@ -83,6 +89,32 @@ class Liquidator:
             account.raw_usd[listing.dex] -= left
             liquidator = self._liquidator()
             liquidator.raw_usd[listing.dex] = liquidator.raw_usd.get(listing.dex, 0) + left
+
+    def _tell(self, account: Account, held: Sequence[Listing], value: int, kind: str) -> None:
+        """Write the liquidation into the account's ledger and feeds. Args: value, of what is liquidated."""
+        log = self._desk.log
+        notional = sum(abs(account.szi(x.coin)) * x.marks.mark for x in held)
+        delta: dict[str, Json] = {
+            "type": "liquidation",
+            "liquidatedNtlPos": usd(notional),
+            "accountValue": usd(value),
+            "leverageType": kind,
+            "liquidatedPositions": [
+                {"coin": x.coin, "szi": sz_text(x.instrument, account.szi(x.coin))} for x in held
+            ],
+        }  # fmt: skip
+        row = LedgerRow(time=log.time, hash=log.next_hash(), delta=delta)
+        account.ledger.append(row)
+        log.ledger.setdefault(account.index, []).append(row)
+        self._told += 1
+        told: Json = {
+            "lid": self._told,
+            "liquidator": LIQUIDATOR,
+            "liquidated_user": account.address,
+            "liquidated_ntl_pos": usd(notional),
+            "liquidated_account_value": usd(value),
+        }
+        log.liquidations.setdefault(account.index, []).append(told)
 
     def _open(self, account: Account) -> list[Listing]:
         """Listings in which the account holds a position."""

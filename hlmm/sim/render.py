@@ -40,8 +40,8 @@ def order_json(instrument: Instrument, order: Order) -> dict[str, Json]:
     return body
 
 
-def frontend_json(instrument: Instrument, order: Order) -> dict[str, Json]:
-    """An order with everything the front end shows."""
+def frontend_json(instrument: Instrument, order: Order, children: Sequence[Order] = ()) -> dict[str, Json]:
+    """An order with everything the front end shows. Args: children, that wait for its fill."""
     trigger = order.trigger
     condition, px = "N/A", "0.0"
     if trigger is not None:
@@ -58,7 +58,7 @@ def frontend_json(instrument: Instrument, order: Order) -> dict[str, Json]:
         "triggerCondition": condition,
         "isTrigger": trigger is not None,
         "triggerPx": px,
-        "children": [],
+        "children": [frontend_json(instrument, child) for child in children],
         "isPositionTpsl": order.position_sized,
         "reduceOnly": order.reduce_only,
         "orderType": _order_type(order),

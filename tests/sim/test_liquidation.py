@@ -54,6 +54,11 @@ def test_small_position_is_closed_on_the_book() -> None:
     newest = fills(venue, account(venue, 0))[0]
     told = newest["liquidation"]
     assert (told["liquidatedUser"], told["method"]) == (account(venue, 0), "market")
+    (event,) = venue.exchange.desk.log.liquidations[0]
+    assert isinstance(event, dict)
+    assert event["liquidated_user"] == account(venue, 0)
+    ledger = venue.ask(type="userNonFundingLedgerUpdates", user=account(venue, 0))[-1]["delta"]
+    assert (ledger["type"], ledger["liquidatedPositions"]) == ("liquidation", [{"coin": "BTC", "szi": "0.3"}])
     records = venue.ask(type="historicalOrders", user=account(venue, 0))
     assert "liquidatedCanceled" in {record["status"] for record in records}
     check(venue.exchange)

@@ -58,6 +58,8 @@ def test_children_wait_for_their_parent() -> None:
         trigger("A", "98000", "sl"),
     )
     assert ("resting" in parent, take, stop) == (True, "waitingForFill", "waitingForFill")
+    (shown,) = venue.ask(type="frontendOpenOrders", user=venue.exchange.accounts[0].address)
+    assert [child["triggerPx"] for child in shown["children"]] == ["101000.0", "98000.0"]
     venue.place(1, order("A", "99995", "0.01", "Ioc"))
     assert held(venue) == 1_000
     move(venue, market, 102_000)
