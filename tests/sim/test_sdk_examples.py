@@ -14,6 +14,7 @@ from tests.support.foreign import ALO, BUY, GTC, SELL, eventually, far_below, on
 eth_account = pytest.importorskip("eth_account")
 sdk_info = pytest.importorskip("hyperliquid.info")
 sdk_exchange = pytest.importorskip("hyperliquid.exchange")
+sdk_signing = pytest.importorskip("hyperliquid.utils.signing")
 sdk_types = pytest.importorskip("hyperliquid.utils.types")
 
 BTC: Final = "BTC"
@@ -243,6 +244,49 @@ def test_basic_vault(venue: Ready) -> None:
     trader = Trader(venue, 2, vault=stranger)
     refused = trader.exchange.order(ETH, BUY, 0.2, far_below(trader.mid(ETH)), GTC)
     assert refused == {"status": "err", "response": f"Vault not registered: {stranger}"}
+
+
+def test_a_led_vault_trades(venue: Ready) -> None:
+    """The leader's orders with the vault's address are the vault's; a follower deposits and sees its equity."""
+    leader, follower = Trader(venue, 2), Trader(venue, 1)
+    nonce = int(time.time() * 1_000)
+    action = {
+        "type": "createVault", "name": "example", "description": "a vault of the examples", "initialUsd": 200 * MICRO,
+        "nonce": nonce,
+    }  # fmt: skip
+    signature = sdk_signing.sign_l1_action(leader.wallet, action, None, nonce, None, is_mainnet=False)
+    made = leader.exchange._post_action(action, signature, nonce)
+    vault = made["response"]["data"]
+    assert leader.info.user_role(vault)["role"] == "vault"
+    for_vault = Trader(venue, 2, vault=vault)
+    oid = for_vault.rest(ETH, 0.02)
+    assert (for_vault.open_oids(vault), oid in leader.open_oids()) == ([oid], False)
+    assert only(for_vault.exchange.cancel(ETH, oid)) == "success"
+    assert follower.exchange.vault_usd_transfer(vault, is_deposit=True, usd=50 * MICRO)["status"] == "ok"
+    (equity,) = follower.info.user_vault_equities(follower.address)
+    assert (equity["vaultAddress"], float(equity["equity"])) == (vault, pytest.approx(50.0, abs=0.1))
+
+
+def test_multi_sig(venue: Ready) -> None:
+    """An account turned multi-sig takes an order that both authorised users signed, and refuses its own key alone."""
+    owner, first, second = Trader(venue, 3), Trader(venue, 0), Trader(venue, 1)
+    signers = sorted([first.address, second.address])
+    assert owner.exchange.convert_to_multi_sig_user(signers, 2)["status"] == "ok"
+    group = owner.info.query_user_to_multi_sig_signers(owner.address)
+    assert group == {"authorizedUsers": signers, "threshold": 2}
+    refused = owner.exchange.order(ETH, BUY, 0.2, far_below(owner.mid(ETH)), GTC)
+    assert refused == {"status": "err", "response": "Multi-sig required"}
+    nonce = int(time.time() * 1_000)
+    wire = {"a": 1, "b": BUY, "p": f"{far_below(owner.mid(ETH)):g}", "s": "0.2", "r": False, "t": GTC}
+    action = {"type": "order", "orders": [wire], "grouping": "na"}
+    user = owner.address
+    leader = first.wallet.address.lower()
+    sign = sdk_signing.sign_multi_sig_l1_action_payload
+    where = {"payload_multi_sig_user": user, "outer_signer": leader, "vault_address": None, "expires_after": None}
+    signatures = [sign(trader.wallet, action, is_mainnet=False, timestamp=nonce, **where) for trader in (first, second)]
+    answer = first.exchange.multi_sig(user, action, signatures, nonce)
+    oid = only(answer)["resting"]["oid"]
+    assert owner.open_oids() == [oid]
 
 
 def test_builder_dex_order(venue: Ready) -> None:

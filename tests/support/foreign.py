@@ -30,6 +30,7 @@ def sandbox(*, seed: int = 7, limits: LimitConfig | None = None) -> Iterator[Rea
         cadence=CadenceConfig(state_ms=500),
         limits=limits or LimitConfig(),
         seed=seed,
+        accounts=4,
     )
     process, ready = spawn(config)
     try:
