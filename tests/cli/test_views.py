@@ -14,7 +14,7 @@ from hlmm.cli.view import LiveScreen, final_card, progress_line
 from hlmm.cli.view_status import status_cards
 from hlmm.cli.words import held, price
 from hlmm.core.commands import QuoteTerm
-from hlmm.core.view import BudgetView, CoinView, EngineView, Phase, PnlView, QuoteView
+from hlmm.core.view import BudgetView, CoinView, DriftView, EngineView, Phase, PnlView, QuoteView
 from hlmm.shell.status import EngineStatus, Protections
 from hlmm.shell.summary import PnlUsd, RunSummary, at_tier0
 from hlmm.types import Coin, MicroUsd, Ns, Side
@@ -206,6 +206,20 @@ def test_status_cards() -> None:
     assert "hlmm resume" in latched
     assert max(map(len, latched.splitlines())) <= 80
     assert "no engine" in text(status_cards([], Path("runs"), Path("/state"), {}))
+
+
+def test_status_shows_in_what_the_venue_differs() -> None:
+    """Each deviation of the venue is a line with its kind, count and subject, within 80 columns."""
+    drift = (DriftView(kind="field", what="userFills: Object contains unknown field `priorityGas`", count=12),)
+    running = EngineStatus(
+        run_id="20261122T194600-ab12", state="trading", pid=7, coins=("BTC",), position={"BTC": 0.0}, open_orders=2,
+        budget=None, protections=Protections(orderly_stop=True), ready=True, reasons=(), run_dir="", drift=drift,
+    )  # fmt: skip
+    shown = text(status_cards([running], Path("runs"), Path("/state"), {}), 80)
+    assert "venue differs" in shown
+    assert "field ×12" in shown
+    assert "`priorityGas`" in shown
+    assert max(map(len, shown.splitlines())) <= 80
 
 
 @pytest.mark.parametrize(

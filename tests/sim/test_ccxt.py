@@ -183,8 +183,8 @@ def test_triggers(venue: Ready) -> None:
     pair = {"stopLoss": {"triggerPrice": far_below(bid) * 0.9}, "takeProfit": {"triggerPrice": round(bid * 1.2)}}
     entry = client.create_order(BTC, "limit", "buy", 0.01, far_below(bid), pair)
     assert client.fetch_order(entry["id"], BTC)["status"] == "open"
-    client.cancel_orders([o["id"] for o in client.fetch_open_orders(BTC) if o["id"] == entry["id"]], BTC)
-    assert entry["id"] not in [o["id"] for o in client.fetch_open_orders(BTC)]
+    client.cancel_order(entry["id"], BTC)
+    assert client.fetch_open_orders(BTC) == []
 
 
 def test_builder_dex_order(venue: Ready) -> None:
@@ -207,6 +207,23 @@ def test_account_actions(venue: Ready) -> None:
         client.transfer("USDC", 10_000_000, "spot", "swap")
     assert [row["type"] for row in client.fetch_ledger()][:1] == ["deposit"]
     assert client.fetch_funding_history(BTC) == []
+
+
+def test_sub_account_and_twap(venue: Ready) -> None:
+    """A sub-account is opened, funded and traded for; a TWAP is started and stopped; a withdrawal leaves."""
+    client = rest(venue, 3)
+    px = far_below(best(client.fetch_order_book(BTC))[0])
+    sub = client.create_sub_account("ccxt")["response"]["data"]
+    assert client.transfer("USDC", 1_000, "main", sub)["status"] == "ok"
+    for_sub = {"subAccountAddress": sub}
+    assert client.fetch_balance({"user": sub})["USDC"]["total"] == pytest.approx(1_000)
+    placed = client.create_order(BTC, "limit", "buy", 0.001, px, {**ALO, **for_sub})
+    assert [o["id"] for o in client.fetch_open_orders(BTC, params={"user": sub})] == [placed["id"]]
+    assert client.fetch_open_orders(BTC) == []
+    assert client.cancel_order(placed["id"], BTC, for_sub)["status"] == "success"
+    twap = client.create_twap_order(BTC, "buy", 0.1, 600_000)
+    assert client.cancel_twap_order(twap["id"], BTC)["info"] is not None
+    assert client.withdraw("USDC", 10, client.walletAddress)["info"]["status"] == "ok"
 
 
 async def test_market_channels(venue: Ready) -> None:
