@@ -5,7 +5,7 @@ Source: exchange endpoint of the venue; modify semantics of June 2026 (a modify 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import msgspec
@@ -90,7 +90,8 @@ class TradingActions:
         if not action.orders:
             raise StaticError(rules.EMPTY_BATCH)
         triggers = sum(o.t.trigger is not None for o in action.orders)
-        if action.grouping == "normalTpsl" and not 0 < triggers == len(action.orders) - 1:
+        family = 0 < triggers == len(action.orders) - 1 and action.orders[0].t.trigger is None
+        if action.grouping == "normalTpsl" and not family:
             raise StaticError(UNEXPECTED_TRIGGERS)
         if action.grouping == "positionTpsl" and not all(o.r and o.t.trigger is not None for o in action.orders):
             raise StaticError(rules.POSITION_TPSL)
@@ -129,19 +130,22 @@ class TradingActions:
 
     def cancel(self, account: Account, action: CancelAction) -> Json:
         """Cancel by oid; each item reports for itself."""
-        return self._cancel(account, [(c.a, c.o) for c in action.cancels])
+        return self._cancel(account, [(c.a, c.o) for c in action.cancels], fast=action.f is True)
 
     def cancel_by_cloid(self, account: Account, action: CancelByCloidAction) -> Json:
         """Cancel by cloid; each item reports for itself."""
-        return self._cancel(account, [(c.asset, c.cloid) for c in action.cancels])
+        return self._cancel(account, [(c.asset, c.cloid) for c in action.cancels], fast=action.f is True)
 
-    def _cancel(self, account: Account, targets: list[tuple[int, int]] | list[tuple[int, str]]) -> Json:
+    def _cancel(self, account: Account, targets: Sequence[tuple[int, int | str]], *, fast: bool) -> Json:
         statuses: list[Json] = []
         for asset, target in targets:
             listing = self._by_asset.get(asset)
             order = self._desk.find(account, listing.coin, target) if listing is not None else None
             if order is None:
                 statuses.append({"error": f"{rules.MISSING} asset={asset}"})
+                continue
+            if fast and order.trigger is not None:
+                statuses.append({"error": f"{rules.FAST_TRIGGER} asset={asset}"})
                 continue
             self._desk.cancel(account, order, "canceled")
             statuses.append("success")
@@ -170,9 +174,12 @@ class TradingActions:
             return {"error": rules.INVALID_MODIFY}
         if wire.c is not None and (old is None or wire.c != old.cloid) and self._taken(account, wire.c):
             return {"error": rules.DUPLICATE_CLOID}
+        grouping = ALONE
         if old is not None:
+            if draft.trigger_px is not None:
+                grouping = Grouping(group=old.group, dormant=old.dormant, position_sized=old.position_sized)
             self._desk.cancel(account, old, "canceled")
-        return self._status(self._desk.place(account, draft), draft.listing)
+        return self._status(self._desk.place(account, draft, grouping=grouping), draft.listing)
 
     @staticmethod
     def _replacement(old: Order | None, wire: OrderWire, listing: Listing | None, *, always: bool) -> Draft | None:

@@ -97,6 +97,34 @@ def test_group_needs_children() -> None:
     assert len(send(venue, "positionTpsl", loose, loose)) == 1
 
 
+def test_fast_cancel_spares_triggers() -> None:
+    """A fast cancel refuses a trigger order and takes a plain one."""
+    venue, _ = still_venue()
+    venue.place(0, order("B", "100010", "0.01", "Ioc"))
+    venue.place(0, trigger("A", "98000", "sl"))
+    plain = venue.place(0, order("B", "90000", "0.001"))[0]["resting"]["oid"]
+    (waiting,) = venue.exchange.accounts[0].waiting
+    cancels = [{"a": 0, "o": waiting}, {"a": 0, "o": plain}]
+    answer = venue.act(0, {"type": "cancel", "cancels": cancels, "f": True})
+    refused, taken = answer["response"]["data"]["statuses"]
+    assert ("error" in refused, taken) == (True, "success")
+
+
+def test_a_modified_leg_stays_in_its_group() -> None:
+    """A TP moved to another price is still ended by its SL."""
+    venue, market = still_venue()
+    venue.place(0, order("B", "100010", "0.01", "Ioc"))
+    send(venue, "positionTpsl", trigger("A", "102000", "tp"), trigger("A", "98000", "sl"))
+    take = next(iter(venue.exchange.accounts[0].waiting))
+    moved = {"oid": take, "order": trigger("A", "103000", "tp")}
+    assert venue.act(0, {"type": "batchModify", "modifies": [moved]})["response"]["data"]["statuses"] == [
+        "waitingForTrigger",
+    ]  # fmt: skip
+    move(venue, market, 97_000)
+    assert held(venue) == 0
+    assert not venue.exchange.accounts[0].waiting
+
+
 def test_position_tpsl_follows_the_position() -> None:
     """TP and SL on a position close whatever it is when they fire, and go when it is gone."""
     venue, market = still_venue()
