@@ -13,7 +13,8 @@ from typing import Final, Literal
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
-from hlmm.sim.account_wire import AccountAction, Action, AddressText, TwapOrderAction
+from hlmm.sim.account_wire import AccountAction, TwapOrderAction
+from hlmm.sim.signed_wire import Action, AddressText
 
 WIRE_DECIMALS: Final = 8
 U64_MAX: Final = 2**64 - 1

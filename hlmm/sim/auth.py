@@ -14,9 +14,9 @@ import msgspec
 from hlmm.hyperliquid import typed_data
 from hlmm.hyperliquid.signing import Network, Signature, SignatureError, Stamp, recover, recover_l1
 from hlmm.hyperliquid.typed_data import recover_user_action
-from hlmm.sim.account_wire import UserSetAbstractionAction, UserSigned
 from hlmm.sim.actions import Envelope, MultiSigAction, SignatureWire, SingleAction, signed_bytes
 from hlmm.sim.config import Network as Accepted
+from hlmm.sim.signed_wire import UserSetAbstractionAction, UserSigned
 from hlmm.types import Address
 
 ORDER: Final[dict[Accepted, tuple[Network, ...]]] = {

@@ -10,7 +10,7 @@ from typing import Final
 
 import msgspec
 
-from hlmm.sim.account_wire import AgentSendAssetAction, CreateVaultAction, UserSigned
+from hlmm.sim.account_wire import AgentSendAssetAction, CreateVaultAction
 from hlmm.sim.accounts import Account
 from hlmm.sim.actions import (
     AnyAction,
@@ -27,6 +27,7 @@ from hlmm.sim.actions import (
 from hlmm.sim.admission import EXPIRED_COST, Budget, Nonces, normal_address
 from hlmm.sim.bank import Bank
 from hlmm.sim.rules import BATCH_MAX, OVERWEIGHT
+from hlmm.sim.signed_wire import UserSigned
 from hlmm.sim.trading import RefusedError
 from hlmm.types import Ms
 

@@ -12,7 +12,6 @@ from typing import Final, Literal
 import msgspec
 
 from hlmm.sim import feeds_contexts, feeds_people
-from hlmm.sim.account_wire import AddressText
 from hlmm.sim.accounts import HISTORY, Account
 from hlmm.sim.admission import normal_address
 from hlmm.sim.blocklog import BlockLog
@@ -32,6 +31,7 @@ from hlmm.sim.render import (
     update_json,
     valid_figures,
 )
+from hlmm.sim.signed_wire import AddressText
 from hlmm.sim.text import Json
 from hlmm.sim.venue import REPLAYED_TRADES, Listing
 from hlmm.types import Coin, Ms

@@ -7,19 +7,18 @@ from __future__ import annotations
 
 from typing import Final
 
-from hlmm.sim.account_wire import (
-    AgentSendAssetAction,
+from hlmm.sim.account_wire import AgentSendAssetAction, TransferAction
+from hlmm.sim.accounts import Account
+from hlmm.sim.admission import normal_address
+from hlmm.sim.bank import DISABLED, INSUFFICIENT, SPOT, Bank, Purse, micro, token_name
+from hlmm.sim.signed_wire import (
     SendAssetAction,
     SendToEvmWithDataAction,
     SpotSendAction,
-    TransferAction,
     UsdClassTransferAction,
     UsdSendAction,
     WithdrawAction,
 )
-from hlmm.sim.accounts import Account
-from hlmm.sim.admission import normal_address
-from hlmm.sim.bank import DISABLED, INSUFFICIENT, SPOT, Bank, Purse, micro, token_name
 from hlmm.sim.text import Json, usd
 from hlmm.sim.trading import DEFAULT, RefusedError
 from hlmm.types import MICRO

@@ -15,21 +15,23 @@ import msgspec
 from hlmm.sim.account_wire import (
     AgentEnableDexAbstractionAction,
     AgentSetAbstractionAction,
-    ApproveAgentAction,
-    ApproveBuilderFeeAction,
-    ConvertToMultiSigUserAction,
     IdentityAction,
     RegisterReferrerAction,
     SetReferrerAction,
-    UserDexAbstractionAction,
-    UserPortfolioMarginAction,
-    UserSetAbstractionAction,
 )
 from hlmm.sim.accounts import Account, Agent
 from hlmm.sim.admission import normal_address
 from hlmm.sim.auth import MODES
 from hlmm.sim.bank import SPOT, Bank, Purse
 from hlmm.sim.candles import DAY
+from hlmm.sim.signed_wire import (
+    ApproveAgentAction,
+    ApproveBuilderFeeAction,
+    ConvertToMultiSigUserAction,
+    UserDexAbstractionAction,
+    UserPortfolioMarginAction,
+    UserSetAbstractionAction,
+)
 from hlmm.sim.standing import MultiSig
 from hlmm.sim.text import Json
 from hlmm.sim.trading import DEFAULT, RefusedError

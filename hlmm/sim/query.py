@@ -6,10 +6,10 @@ from typing import Final
 
 import msgspec
 
-from hlmm.sim.account_wire import AddressText
 from hlmm.sim.accounts import Account
 from hlmm.sim.admission import normal_address
 from hlmm.sim.exchange import Exchange
+from hlmm.sim.signed_wire import AddressText
 from hlmm.sim.venue import Listing
 from hlmm.types import Address
 
