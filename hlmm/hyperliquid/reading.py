@@ -40,6 +40,7 @@ class Reading:
         self._dexs = dexs
         self._states: Gathers[reads.StateWire] = Gathers()
         self._orders: Gathers[list[wire.OrderInfo]] = Gathers()
+        self._is_role_known = False
         self.surcharge = 0
         """IP weight that the rows of the last answer added to its question's."""
 
@@ -70,8 +71,13 @@ class Reading:
         return [OrdersOf(dex, gather) for dex in self._dexs]
 
     def opening_purposes(self, ts: Ns, coins: Sequence[Coin]) -> list[InfoPurpose]:
-        """What to ask right after the subscriptions stand. Args: coins, the listed ones of the run."""
-        singles: list[InfoPurpose] = [Simple("userFees"), Simple("userRateLimit"), Simple("userRole")]
+        """What to ask right after the subscriptions stand. Args: coins, the listed ones of the run.
+
+        The signer's role is asked until it is known: it is the dearest read, and a pruned signer is refused by name.
+        """
+        singles: list[InfoPurpose] = [Simple("userFees"), Simple("userRateLimit")]
+        if not self._is_role_known:
+            singles.append(Simple("userRole"))
         settings = [LeverageOf(coin) for coin in coins]
         return [*self.account_purposes(ts), *self.orders_purposes(ts), *singles, *settings]
 
@@ -124,6 +130,7 @@ class Reading:
         """A key of another account would trade there, unseen: it is as good as unknown."""
         role = reads.role(payload, self._signer, ts)
         if self._owner is None or role.account.lower() == self._owner.lower():
+            self._is_role_known = bool(role.account)
             return role
         return RoleRead(ts=ts, signer=self._signer, account=reads.NO_ACCOUNT)
 

@@ -30,6 +30,9 @@ from hlmm.types import NS_PER_MS, NS_PER_S, Address, Coin, Ns
 
 READ_RESERVE: Final = 300
 """IP weight that reads leave to actions: 300 single actions per minute."""
+SAFETY_RESERVE: Final = 100
+"""The same for reads that settle what rests and what is held: without them no doubt ends and no stop is proven."""
+SAFETY_READS: Final = ("orderStatus", "clearinghouseState", "frontendOpenOrders", "userFillsByTime")
 HTTP_OK: Final = 200
 GREETING: Final = "Websocket connection established."
 
@@ -119,12 +122,12 @@ class Session:
     def disconnected(self, ts: Ns, why: str) -> list[AnyEvent]:
         """The socket is gone: whatever it carried is unknown. Args: why, for the operator."""
         if self._link is Link.CLOSED:
-            return self._flush()
+            return self._flush(ts)
         self._link = Link.CLOSED
         self._feed = None
         self._awaiting.clear()
         self._sentinel.lost()
-        events: list[AnyEvent] = [*self._flush(), FeedDisconnected(ts=ts, reason=why)]
+        events: list[AnyEvent] = [*self._flush(ts), FeedDisconnected(ts=ts, reason=why)]
         for pending in self._in_flight.drop_socket():
             events += self._lose(pending, f"connection lost: {why}", ts)
         return events
@@ -180,8 +183,9 @@ class Session:
     ) -> None:
         """Ask unless that would take weight from actions; a refused read comes back as `RequestUnsent`."""
         for purpose in purposes:
-            weight = limits.info_weight(self._question(purpose, since_ms).type)
-            if self._weight.fits(ts, weight, READ_RESERVE):
+            kind = self._question(purpose, since_ms).type
+            reserve = SAFETY_RESERVE if kind in SAFETY_READS else READ_RESERVE
+            if self._weight.fits(ts, limits.info_weight(kind), reserve):
                 self._ask(purpose, ts, out, since_ms=since_ms)
             else:
                 self._reading.give_up(purpose)
@@ -218,7 +222,7 @@ class Session:
     def receive(self, frame: bytes | str, ts: Ns) -> tuple[Outbox, list[AnyEvent]]:
         """One frame of the socket. Raises: nothing: what cannot be decoded is quarantined."""
         self._heard_ts = ts
-        out, events = Outbox(), self._flush()
+        out, events = Outbox(), self._flush(ts)
         typed = wire.decode_frame(frame)
         match typed:
             case wire.Post():
@@ -238,7 +242,7 @@ class Session:
 
     def answered(self, request_id: int, status: int, body: bytes, ts: Ns) -> tuple[Outbox, list[AnyEvent]]:
         """An HTTP answer. Args: status, of HTTP; body, as received. Raises: nothing."""
-        out, events = Outbox(), self._flush()
+        out, events = Outbox(), self._flush(ts)
         pending = self._in_flight.close(request_id)
         if pending is None:
             return out, [*events, oddities.orphan(request_id, ts)]
@@ -250,7 +254,7 @@ class Session:
 
     def failed(self, request_id: int, *, sent: SentState, why: str, ts: Ns) -> list[AnyEvent]:
         """An HTTP request brought no answer. Args: sent, whether it may have reached the venue. Raises: nothing."""
-        events = self._flush()
+        events = self._flush(ts)
         pending = self._in_flight.close(request_id)
         if pending is None:
             return events
@@ -261,7 +265,7 @@ class Session:
 
     def tick(self, ts: Ns) -> tuple[Outbox, list[AnyEvent]]:
         """Time passed: give up old requests, ping, and ask to reconnect when the connection is no good."""
-        out, events = Outbox(), self._flush()
+        out, events = Outbox(), self._flush(ts)
         for pending in self._in_flight.expire(ts):
             events += self._lose(pending, f"no answer within {self._profile.request_timeout_s:g} s", ts)
         if self._link is Link.CLOSED:
@@ -385,9 +389,10 @@ class Session:
             return []
         return [inflight.lost(purpose, ts, why)] if self._reading.give_up(purpose) else []
 
-    def _flush(self) -> list[AnyEvent]:
+    def _flush(self, ts: Ns) -> list[AnyEvent]:
+        """What waited for an outlet, told as of now: the engine may have heard later facts from elsewhere meanwhile."""
         events, self._deferred = self._deferred, []
-        return events
+        return [msgspec.structs.replace(event, ts=ts) for event in events]
 
 
 def _ns(seconds: float) -> Ns:

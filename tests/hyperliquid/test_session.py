@@ -20,9 +20,9 @@ from hlmm.core.events import (
 )
 from hlmm.hyperliquid import actions
 from hlmm.hyperliquid.limits import ITEMS_PER_ACTION
-from hlmm.hyperliquid.session import READ_RESERVE, Link, Session
+from hlmm.hyperliquid.session import SAFETY_RESERVE, Link, Session
 from hlmm.hyperliquid.signing import SecretKeySigner, Signature, recover_l1
-from hlmm.types import NS_PER_MS, Coin, Instrument, Oid, to_cloid
+from hlmm.types import NS_PER_MS, Coin, Instrument, Ns, Oid, to_cloid
 from tests.hyperliquid.venue import (
     ACCOUNT,
     BTC,
@@ -240,12 +240,32 @@ def test_unsendable_commands_are_reported() -> None:
     assert names(client.tick(START)[1]) == ["RequestUnsent"]
 
 
+def test_what_could_not_be_sent_is_told_as_of_the_telling() -> None:
+    """A deferred event carries the time of its delivery: the engine may have heard of later things by then."""
+    client = opened()
+    client.submit([place(1, Coin("NOPE"))], START)
+    later = Ns(START + 5)
+    assert [event.ts for event in client.tick(later)[1]] == [later]
+
+
+def test_the_role_is_asked_until_it_is_known() -> None:
+    """A reconnect does not ask again who the signer is: openings in a row must leave weight for reads of safety."""
+    client = session()
+    (role,) = [one for one in open_session(client)[0] if one["request"]["payload"]["type"] == "userRole"]
+    client.disconnected(START, "test")
+    assert any(one["request"]["payload"]["type"] == "userRole" for one in open_session(client)[0])
+    told = {"role": "agent", "data": {"user": str(ACCOUNT)}}
+    client.receive(info_answer(role["id"], "userRole", told), START)
+    client.disconnected(START, "test")
+    assert all(one["request"]["payload"]["type"] != "userRole" for one in open_session(client)[0])
+
+
 def test_reads_never_starve_actions() -> None:
     """Reads stop while IP weight is short; actions go on."""
     client = opened()
     for _ in range(100):
         client.submit([ReadOpenOrders()], START)
-    assert client.weight_used(START) <= 1_200 - READ_RESERVE
+    assert client.weight_used(START) <= 1_200 - SAFETY_RESERVE
     assert "RequestUnsent" in names(client.tick(START)[1])
     out = client.submit([cancel(1)], START)
     assert len(out.frames) + len(out.requests) == 1
