@@ -21,6 +21,7 @@ from hlmm.shell.truth import Truth
 from hlmm.shell.venues import listing, profile, sandbox_signer
 from hlmm.shell.virtual import NetworkConfig, VirtualParts, VirtualRun
 from hlmm.sim.config import SimConfig
+from hlmm.sim.faulty import with_faults
 from hlmm.sim.world import UnlistedCoinError, build_world
 from hlmm.types import NS_PER_S, Address, Coin, Ns
 
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from hlmm.shell.summary import BacktestSummary
-    from hlmm.sim.gateway import Gateway
+    from hlmm.sim.carrier import Venue
 
 RUN_TAG: Final = 1
 """Every backtest marks its orders alike: the run's random id must not reach a decision."""
@@ -53,7 +54,7 @@ class Backtest:
     def __init__(self, order: BacktestOrder) -> None:
         """Build the market and open the run's folder. Raises: TapeError, UnlistedCoinError, OSError."""
         coins = tuple(Coin(coin.coin) for coin in order.engine.coins)
-        gateway = build_world(listing(order.sim, coins), order.sim.seed)
+        gateway = with_faults(build_world(listing(order.sim, coins), order.sim.seed), order.sim)
         _refuse_unlisted(coins, gateway)
         keys = gateway.accounts[0]
         self._order = order
@@ -118,7 +119,7 @@ class Backtest:
         )
 
 
-def _refuse_unlisted(coins: tuple[Coin, ...], gateway: Gateway) -> None:
+def _refuse_unlisted(coins: tuple[Coin, ...], gateway: Venue) -> None:
     """A coin without a market would be waited for to the end of the tape. Raises: UnlistedCoinError."""
     listed = gateway.exchange.listings
     missing = [coin for coin in coins if coin not in listed]

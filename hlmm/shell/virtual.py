@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     from hlmm.core.view import EngineView
     from hlmm.hyperliquid.inflight import Outbox, Request
     from hlmm.hyperliquid.session import Session
-    from hlmm.sim.gateway import Gateway, Output
+    from hlmm.sim.carrier import Venue
+    from hlmm.sim.gateway import Output
 
 RECONNECT_NS: Final = Ns(1 * NS_PER_S)
 STOP_DEADLINE_NS: Final = Ns(30 * NS_PER_S)
@@ -83,7 +84,7 @@ class VirtualParts(msgspec.Struct, frozen=True, kw_only=True):
 
     engine: Engine
     session: Session
-    gateway: Gateway
+    gateway: Venue
     network: NetworkConfig
     start: Ns
     tick_ms: int

@@ -9,6 +9,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from hlmm.sim.faults import Fault
 from hlmm.sim.live import FeedConfig
 from hlmm.sim.played import TapeConfig
 
@@ -175,6 +176,9 @@ class ExchangeConfig(BaseModel):
     limits: LimitConfig = LimitConfig()
     builder_dexes: BuilderDexConfig = BuilderDexConfig()
     open_interest_caps: tuple[OpenInterestCap, ...] = Field(strict=False, default=(), max_length=64)
+    faults: tuple[Fault, ...] = Field(
+        strict=False, default=(), max_length=1_000, description="what goes wrong, and when (`hlmm.sim.faults`)"
+    )
     host: Literal["127.0.0.1", "::1", "localhost"] = "127.0.0.1"
     port: int = Field(default=0, ge=0, le=65_535)
 

@@ -17,7 +17,7 @@ CATALOG = Catalog(None)
 PAIRED = [(a, b) for a, b in itertools.combinations(GROUPS, 2)]
 PRESETS = sorted(packaged_conf().rglob("*.yaml"))
 VALUE_LINE = re.compile(r"^\s*[a-z_]+: +\S")
-SIMULATED_ONLY = ("new-account", "slow-venue")
+SIMULATED_ONLY = ("new-account", "rough-venue", "slow-venue")
 """Experiments that set keys of the simulated exchange, which a live env does not have."""
 SELF_EXPLAINED = ("coin", "kind", "network", "rest_url", "ws_url", "provider")
 

@@ -86,6 +86,7 @@ def simulator(folder: Path) -> dict[str, Probe]:
     custom = {"kind": "custom", "maker_bps": 1.0, "taker_bps": 4.0}
     fees = {FEES + ".kind": custom}
     return {
+        SIM + "faults": Probe([{"kind": "close", "at_ms": 3_000}], ventures.session),
         SIM + "market.kind": Probe({"kind": "tape", "paths": [tape]}, ventures.session),
         SIM + "market[synthetic].coins": Probe(["BTC", "ETH"], ventures.feeds),
         SIM + "market[synthetic].warmup_s": Probe(4, ventures.session),

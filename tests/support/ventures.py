@@ -21,8 +21,10 @@ from hlmm.hyperliquid.signing import Stamp
 from hlmm.shell.env import SimEnv
 from hlmm.shell.venues import listing, profile, sandbox_signer
 from hlmm.shell.virtual import NetworkConfig, VirtualParts, VirtualRun
+from hlmm.sim.carrier import Venue as AnyVenue
 from hlmm.sim.config import SimConfig
-from hlmm.sim.gateway import Gateway, Output, SendFrame
+from hlmm.sim.faulty import with_faults
+from hlmm.sim.gateway import Output, SendFrame
 from hlmm.sim.presets import TraderConfig
 from hlmm.sim.traders import SyntheticMarket
 from hlmm.sim.world import build_world
@@ -44,7 +46,7 @@ def sim_of(run: RunConfig) -> SimConfig:
     return listing(run.env.sim, tuple(Coin(asset.coin) for asset in run.assets.values()))
 
 
-def session_of(run: RunConfig, gateway: Gateway) -> SessionProfile:
+def session_of(run: RunConfig, gateway: AnyVenue) -> SessionProfile:
     """A session on the first account."""
     keys = gateway.accounts[0]
     coins = tuple(Coin(asset.coin) for asset in run.assets.values())
@@ -55,7 +57,7 @@ def session_of(run: RunConfig, gateway: Gateway) -> SessionProfile:
 def session(run: RunConfig) -> object:
     """Six virtual seconds of trading: the hash of every event and command, and whether the stop was confirmed."""
     sim = sim_of(run)
-    gateway = build_world(sim, sim.seed)
+    gateway = with_faults(build_world(sim, sim.seed), sim)
     parts = VirtualParts(
         engine=Engine(to_engine_config(run), 1),
         session=Session(session_of(run, gateway)),
