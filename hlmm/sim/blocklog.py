@@ -6,7 +6,8 @@ import hashlib
 
 import msgspec
 
-from hlmm.sim.accounts import Account, Fill, FundingRow, Order, Record
+from hlmm.sim.accounts import Account, FundingRow, Order, Record
+from hlmm.sim.fills import Fill
 from hlmm.sim.standing import LedgerRow, TwapRow
 from hlmm.sim.text import ZERO_HASH, Json
 from hlmm.sim.venue import Print

@@ -7,9 +7,10 @@ from typing import Final
 
 import msgspec
 
-from hlmm.sim.accounts import HISTORY, Account, Fill, Order, Record
+from hlmm.sim.accounts import HISTORY, Account, Order, Record
 from hlmm.sim.clearing import Summary, initial_margin, liquidation_px, margining, position_margin, summary
 from hlmm.sim.exchange import Exchange
+from hlmm.sim.fills import Fill
 from hlmm.sim.query import NoAnswerError, Query
 from hlmm.sim.render import fill_json, frontend_json, funding_json, order_json, record_json
 from hlmm.sim.text import ZERO_HASH, Json, decimal, px_text, rate, sz_text, usd

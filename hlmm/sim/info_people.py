@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
-from hlmm.sim.accounts import Account, Fill
+from hlmm.sim.accounts import Account
 from hlmm.sim.candles import DAY
 from hlmm.sim.exchange import Exchange
+from hlmm.sim.fills import Fill
 from hlmm.sim.info_account import account_state, portfolio_of, spot_state
 from hlmm.sim.info_market import dexes
 from hlmm.sim.query import Query

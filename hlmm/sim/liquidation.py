@@ -11,10 +11,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from hlmm.sim.accounts import Account, Liquidation, Order, Position
+from hlmm.sim.accounts import Account, Order, Position
 from hlmm.sim.admission import Registry
 from hlmm.sim.clearing import margining, position_maintenance, position_margin, summary
 from hlmm.sim.desk import Desk
+from hlmm.sim.fills import Liquidation
 from hlmm.sim.market import BACKGROUND
 from hlmm.sim.settlement import Transfer
 from hlmm.sim.standing import LedgerRow

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from hlmm.sim.accounts import Fill, FundingRow, Order, Record
+from hlmm.sim.accounts import FundingRow, Order, Record
+from hlmm.sim.fills import Fill
 from hlmm.sim.market import BookLevel
 from hlmm.sim.text import Json, decimal, mid_text, px_text, rate, sz_text, usd
 from hlmm.sim.venue import Listing, Print

@@ -10,10 +10,11 @@ from typing import Final
 
 import msgspec
 
-from hlmm.sim.accounts import Account, Fill, Liquidation, Order
+from hlmm.sim.accounts import Account, Order
 from hlmm.sim.blocklog import BlockLog
 from hlmm.sim.clearing import apply_fill
 from hlmm.sim.fees import BUILDER_UNIT, FeeRates, builder_scale, fee_of, truncated
+from hlmm.sim.fills import Fill, Liquidation
 from hlmm.sim.market import BACKGROUND, Match
 from hlmm.sim.text import px_text, sz_text
 from hlmm.sim.venue import House, Listing, Print, background_address, is_background, trade_id

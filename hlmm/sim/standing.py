@@ -11,8 +11,8 @@ import msgspec
 from hlmm.types import Address, Coin, Ms, Px, Side, Sz
 
 if TYPE_CHECKING:
-    from hlmm.sim.accounts import Fill
     from hlmm.sim.fees import FeeRates
+    from hlmm.sim.fills import Fill
     from hlmm.sim.text import Json
 
 ROWS: Final = 2_000
