@@ -197,3 +197,30 @@ def test_vault_distribution() -> None:
     row = venue.ask(type="userNonFundingLedgerUpdates", user=OTHER, startTime=START)[-1]["delta"]
     assert row == {"type": "vaultDistribution", "vault": vault, "usdc": "300.0"}
     assert venue.act(0, paid | {"usd": 4_000 * MICRO})["response"] == "Insufficient vault equity"
+
+
+def test_sub_accounts_allow_more_agents() -> None:
+    """Every sub-account allows its master two more named agents."""
+    venue, _ = with_sub()
+    chain = {"hyperliquidChain": "Testnet", "signatureChainId": "0x66eee"}
+    told = []
+    for number in range(6):
+        venue.nonce += 1
+        agent = {"type": "approveAgent", "agentAddress": f"0x{number + 100:040x}", "agentName": f"n{number}"}
+        told.append(venue.act(0, {**agent, "nonce": venue.nonce, **chain}, nonce=venue.nonce)["status"])
+    assert told == ["ok"] * 5 + ["err"]
+
+
+def test_an_agent_trades_for_sub_accounts() -> None:
+    """The master's agent acts for its sub-accounts and vaults, not for anyone else's."""
+    venue, sub = with_sub()
+    venue.nonce += 1
+    agent = "0x" + "a7" * 20
+    chain = {"hyperliquidChain": "Testnet", "signatureChainId": "0x66eee"}
+    approved = {"type": "approveAgent", "agentAddress": agent, "nonce": venue.nonce, **chain}
+    assert venue.act(0, approved, nonce=venue.nonce)["status"] == "ok"
+    sent = {"type": "order", "orders": FAR, "grouping": "na"}
+    for address in (sub, vault_of(venue)):
+        assert venue.act(0, sent, signer=agent, vaultAddress=address)["status"] == "ok"
+    refused = venue.act(0, sent, signer=agent, vaultAddress=OTHER)
+    assert refused["response"] == f"Vault not registered: {OTHER}"
