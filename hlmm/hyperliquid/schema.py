@@ -200,6 +200,15 @@ class SpotDeploys(Shape, frozen=True, gc=False):
     gas_auction: GasAuction
 
 
+class PerpAnnotation(Shape, frozen=True, gc=False):
+    """`perpAnnotation`."""
+
+    category: str
+    description: str
+    display_name: Maybe[str] = UNSET
+    keywords: Maybe[list[str]] = UNSET
+
+
 class OutcomeMeta(Shape, frozen=True, gc=False):
     """`outcomeMeta`; hlmm trades no outcomes."""
 

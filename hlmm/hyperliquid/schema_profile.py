@@ -188,6 +188,50 @@ class Referral(Shape, frozen=True, gc=False):
     token_to_state: object = UNSET
 
 
+class LendSide(Shape, frozen=True, gc=False):
+    """What is borrowed or supplied of one token."""
+
+    basis: Decimal
+    value: Decimal
+
+
+class LendState(Shape, frozen=True, gc=False):
+    """Both sides of one token."""
+
+    borrow: LendSide
+    supply: LendSide
+
+
+class BorrowLend(Shape, frozen=True, gc=False):
+    """`borrowLendUserState`."""
+
+    token_to_state: list[tuple[Count, LendState]]
+    health: str
+    health_factor: Decimal | None
+
+
+class LendInterest(Shape, frozen=True, gc=False):
+    """A row of `userBorrowLendInterest`."""
+
+    time: Count
+    token: str
+    borrow: Decimal
+    supply: Decimal
+
+
+class LendReserve(Shape, frozen=True, gc=False):
+    """One token's reserve."""
+
+    borrow_yearly_rate: Decimal
+    supply_yearly_rate: Decimal
+    balance: Decimal
+    utilization: Decimal
+    oracle_px: Decimal
+    ltv: Decimal
+    total_supplied: Decimal
+    total_borrowed: Decimal
+
+
 # ---- vaults and staking ----
 
 

@@ -28,14 +28,15 @@ STILL: Final[Mapping[str, Json]] = {
     "validatorSummaries": [],
     "gossipRootIps": [],
     "outcomeMeta": {"outcomes": [], "questions": []},
+    "allBorrowLendReserveStates": [],
 }
 """Answers that never change here."""
 
 
-def _still(kind: str) -> Callable[[Exchange, Query], Json]:
+def _always(said: Json) -> Callable[[Exchange, Query], Json]:
     def answer(exchange: Exchange, query: Query) -> Json:
         del exchange, query
-        return STILL[kind]
+        return said
 
     return answer
 
@@ -73,11 +74,6 @@ def _status(exchange: Exchange, query: Query) -> Json:
     return {"totalNetDeposit": usd(MicroUsd(held))}
 
 
-def _spot_deploys(exchange: Exchange, query: Query) -> Json:
-    del exchange, query
-    return {"states": [], "gasAuction": AUCTION}
-
-
 def _web_data(exchange: Exchange, query: Query) -> Json:
     """`webData2`: what the front end used to poll, of the main dex."""
     account = query.account(exchange)
@@ -106,7 +102,10 @@ LISTING_ANSWERS: Final[Mapping[str, tuple[tuple[str, ...], Callable[[Exchange, Q
     "tokenDetails": (("token_id",), _token),
     "perpDexLimits": (("dex",), _limits),
     "perpDexStatus": (("dex",), _status),
-    "spotDeployState": (("user",), _spot_deploys),
+    "spotDeployState": (("user",), _always({"states": [], "gasAuction": AUCTION})),
     "webData2": (("user",), _web_data),
-    **{kind: ((), _still(kind)) for kind in STILL},
+    "perpAnnotation": (("coin",), _always(None)),
+    "borrowLendUserState": (("user",), _always({"tokenToState": [], "health": "healthy", "healthFactor": None})),
+    "userBorrowLendInterest": (("user",), _always([])),
+    **{kind: ((), _always(answer)) for kind, answer in STILL.items()},
 }
