@@ -23,6 +23,9 @@ def command(
     ] = None,
     coin: Annotated[list[str] | None, typer.Option("--coin", help="synthetic coins to list")] = None,
     speed: Annotated[float, typer.Option("--speed", min=0.01, max=1_000.0, help="venue seconds per second")] = 1.0,
+    admin_port: Annotated[
+        int | None, typer.Option("--admin-port", min=0, max=65_535, help="scripts faults by HTTP; 0: a free port")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="print where it listens and its accounts as JSON")] = False,
 ) -> None:
     """Serve a simulated Hyperliquid on loopback until Ctrl-C: REST and WebSocket, test accounts and keys printed."""
@@ -30,7 +33,7 @@ def command(
 
     config = _config({"port": port, "seed": seed, "speed": speed}, market, tape, coin)
     try:
-        run(config, _print_json if as_json else _print_text)
+        run(config, _print_json if as_json else _print_text, admin_port=admin_port)
     except OSError as error:
         typer.echo(f"✗ {error}\n  fix: another --port, or --port 0 for a free one", err=True)
         raise typer.Exit(Exit.VENUE) from error
@@ -59,6 +62,8 @@ def _print_json(ready: Ready) -> None:
 
 def _print_text(ready: Ready) -> None:
     typer.echo(f"Hyperliquid simulator\n  REST       {ready.rest_url}\n  WebSocket  {ready.ws_url}")
+    if ready.admin_url:
+        typer.echo(f"  faults     {ready.admin_url}/admin/faults")
     for account in ready.accounts:
         typer.echo(f"  account    {account.address}\n    key      {account.private_key}")
         typer.echo(f"    agent    {account.agent_address}\n    key      {account.agent_private_key}")

@@ -32,7 +32,10 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from typing_extensions import override
 
 from hlmm.sim.accounts import TestAccount
+from hlmm.sim.admin import Admin
+from hlmm.sim.carrier import Venue
 from hlmm.sim.config import AnySimConfig, PaperConfig
+from hlmm.sim.faulty import FaultyGateway
 from hlmm.sim.feedsource import FeedSource
 from hlmm.sim.frames import TapeError
 from hlmm.sim.gateway import Gateway, HttpAnswer, Output, SendFrame
@@ -52,12 +55,21 @@ SERVER_ERROR: Final = 500
 CONFIG: Final[TypeAdapter[AnySimConfig]] = TypeAdapter(AnySimConfig)
 
 
-class Ready(msgspec.Struct, frozen=True, kw_only=True):
-    """The first line of `hlmm sim --json`: where to connect, and funded accounts with their keys."""
+class Ready(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The first line of `hlmm sim --json`: where to connect, funded accounts with keys; `admin_url` when asked."""
 
     rest_url: str
     ws_url: str
     accounts: tuple[TestAccount, ...]
+    admin_url: str = ""
+
+
+class Doors(msgspec.Struct, frozen=True, kw_only=True):
+    """Where to listen. Port 0 takes a free one; `admin_port` None leaves the fault plan without a door."""
+
+    host: str
+    port: int
+    admin_port: int | None = None
 
 
 class SpawnError(RuntimeError):
@@ -109,8 +121,8 @@ class _Client:
 class _Front:
     """Joins Starlette to the gateway: numbers requests and connections, keeps the venue's clock."""
 
-    def __init__(self, gateway: Gateway, speed: float) -> None:
-        self._gateway = gateway
+    def __init__(self, gateway: Venue, speed: float) -> None:
+        self.gateway = gateway
         self._speed = speed
         self._origin = time.monotonic_ns()
         self._requests: dict[int, asyncio.Future[HttpAnswer]] = {}
@@ -118,16 +130,20 @@ class _Front:
         self._numbers = itertools.count(1)
         self._wake = asyncio.Event()
 
+    def wake(self) -> None:
+        """Let the pump look again: something may be due earlier."""
+        self._wake.set()
+
     def now(self) -> Ns:
         """Venue time."""
-        return Ns(self._gateway.start + int((time.monotonic_ns() - self._origin) * self._speed))
+        return Ns(self.gateway.start + int((time.monotonic_ns() - self._origin) * self._speed))
 
     async def pump(self) -> None:
         """Advance the venue for ever, sleeping until something is due."""
         while True:
-            self.deliver(self._gateway.advance(self.now()))
+            self.deliver(self.gateway.advance(self.now()))
             self._wake.clear()
-            wait_s = (self._gateway.next_due() - self.now()) / NS_PER_S / self._speed
+            wait_s = (self.gateway.next_due() - self.now()) / NS_PER_S / self._speed
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._wake.wait(), min(max(wait_s, 0.0), NAP_MAX_S))
 
@@ -148,7 +164,7 @@ class _Front:
         body, number = await request.body(), next(self._numbers)
         future = self._requests[number] = asyncio.get_running_loop().create_future()
         kind = request.headers.get("content-type", "")
-        self.deliver(self._gateway.http(number, request.url.path, body, self.now(), kind))
+        self.deliver(self.gateway.http(number, request.url.path, body, self.now(), kind))
         self._wake.set()
         answer = await future
         headers = {"access-control-allow-origin": "*", "vary": "origin", "content-type": answer.content_type}
@@ -156,18 +172,20 @@ class _Front:
 
     async def websocket(self, websocket: WebSocket) -> None:
         """One WebSocket connection."""
+        while isinstance(self.gateway, FaultyGateway) and not self.gateway.shakes_hands():  # noqa: ASYNC110
+            await asyncio.sleep(NAP_MAX_S)  # its end is a time of the plan, nobody's event
         await websocket.accept()
         number, client = next(self._numbers), _Client()
         self._clients[number] = client
-        self.deliver(self._gateway.open(number, self.now()))
+        self.deliver(self.gateway.open(number, self.now()))
         writer = asyncio.create_task(_write(websocket, client))
         try:
             while (frame := await _read(websocket)) is not None:
-                self.deliver(self._gateway.receive(number, frame, self.now()))
+                self.deliver(self.gateway.receive(number, frame, self.now()))
                 self._wake.set()
         finally:
             writer.cancel()
-            self._gateway.close(number)
+            self.gateway.close(number)
             del self._clients[number]
 
 
@@ -195,39 +213,75 @@ async def _bare(request: Request, error: Exception) -> Response:
     return Response(status_code=error.status_code if isinstance(error, HTTPException) else SERVER_ERROR)
 
 
-async def serve(
-    gateway: Gateway, host: str, port: int, speed: float, on_ready: Callable[[Ready], None], stop: asyncio.Event
-) -> None:
-    """Serve until `stop` is set. Args: port 0 takes a free one; speed, venue seconds per second; on_ready, called once.
+def _listener(doors: Doors, port: int) -> socket.socket:
+    """A listening socket. Raises: OSError when the port is taken."""
+    family = socket.AF_INET6 if ":" in doors.host else socket.AF_INET
+    return socket.create_server((doors.host, port), family=family, backlog=256)
 
-    Raises: OSError when the port is taken.
+
+def _base(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+@asynccontextmanager
+async def _administered(front: _Front, doors: Doors) -> AsyncIterator[str]:
+    """Serve the fault plan beside the venue, if asked to. Gives its URL, or "". Raises: OSError."""
+    gateway = front.gateway
+    if doors.admin_port is None or not isinstance(gateway, FaultyGateway):
+        yield ""
+        return
+    with _listener(doors, doors.admin_port) as listener:
+        app = Admin(gateway, front.now, front.wake).app()
+        settings = uvicorn.Config(app, log_level="error", access_log=False, lifespan="off", timeout_graceful_shutdown=1)
+        server = _Server(settings, lambda: None)
+        serving = asyncio.create_task(server.serve([listener]))
+        try:
+            yield f"http://{_base(listener)}"
+        finally:
+            server.should_exit = True
+            await serving
+
+
+async def serve(
+    gateway: Venue, doors: Doors, speed: float, on_ready: Callable[[Ready], None], stop: asyncio.Event
+) -> None:
+    """Serve until `stop` is set. Args: speed, venue seconds per second; on_ready, called once.
+
+    Raises: OSError when a port is taken.
     """
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.create_server((host, port), family=family, backlog=256) as listener:
-        front = _Front(gateway, speed)
-        where = f"[{host}]" if ":" in host else host
-        base = f"{where}:{listener.getsockname()[1]}"
-        ready = Ready(rest_url=f"http://{base}", ws_url=f"ws://{base}/ws", accounts=gateway.accounts)
-        routes = [
-            Route("/info", front.post, methods=["POST"]),
-            Route("/exchange", front.post, methods=["POST"]),
-            WebSocketRoute("/ws", front.websocket),
-        ]
-        settings = uvicorn.Config(
-            Starlette(routes=routes, exception_handlers={404: _bare, 405: _bare}), log_level="error", access_log=False,
-            lifespan="off", ws_per_message_deflate=False, ws_ping_interval=None, timeout_graceful_shutdown=1,
-            server_header=False, date_header=False,
-        )  # fmt: skip
-        server = _Server(settings, lambda: on_ready(ready))
-        pump, serving = asyncio.create_task(front.pump()), asyncio.create_task(server.serve([listener]))
-        stopping = asyncio.create_task(stop.wait())
-        await asyncio.wait({pump, serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
-        server.should_exit = True
-        await serving
-        stopping.cancel()
-        if pump.done():
-            pump.result()
-        pump.cancel()
+    front = _Front(gateway, speed)
+    with _listener(doors, doors.port) as listener:
+        async with _administered(front, doors) as admin_url:
+            await _serve(front, listener, admin_url, on_ready, stop)
+
+
+async def _serve(
+    front: _Front, listener: socket.socket, admin_url: str, on_ready: Callable[[Ready], None], stop: asyncio.Event
+) -> None:
+    """Serve on a socket that listens, until `stop` is set."""
+    base, accounts = _base(listener), front.gateway.accounts
+    ready = Ready(rest_url=f"http://{base}", ws_url=f"ws://{base}/ws", accounts=accounts, admin_url=admin_url)
+    routes = [
+        Route("/info", front.post, methods=["POST"]),
+        Route("/exchange", front.post, methods=["POST"]),
+        WebSocketRoute("/ws", front.websocket),
+    ]
+    settings = uvicorn.Config(
+        Starlette(routes=routes, exception_handlers={404: _bare, 405: _bare}), log_level="error", access_log=False,
+        lifespan="off", ws_per_message_deflate=False, ws_ping_interval=None, timeout_graceful_shutdown=1,
+        server_header=False, date_header=False,
+    )  # fmt: skip
+    server = _Server(settings, lambda: on_ready(ready))
+    pump, serving = asyncio.create_task(front.pump()), asyncio.create_task(server.serve([listener]))
+    stopping = asyncio.create_task(stop.wait())
+    await asyncio.wait({pump, serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    server.should_exit = True
+    await serving
+    stopping.cancel()
+    if pump.done():
+        pump.result()
+    pump.cancel()
 
 
 @asynccontextmanager
@@ -244,26 +298,38 @@ async def open_world(config: AnySimConfig, broken: Callable[[], None]) -> AsyncI
         yield build_world(config, config.seed, time.time_ns() // NS_PER_MS)
 
 
-def run(config: AnySimConfig, announce: Callable[[Ready], None], lifeline: int | None = None) -> None:
+def run(
+    config: AnySimConfig,
+    announce: Callable[[Ready], None],
+    *,
+    lifeline: int | None = None,
+    admin_port: int | None = None,
+) -> None:
     """Build the venue and serve it until SIGINT or SIGTERM.
 
-    Args: announce, called once it listens; lifeline, a pipe's descriptor whose end also stops the server.
+    Args: announce, called once it listens; lifeline, a pipe's descriptor whose end also stops the server; admin_port,
+    where the fault plan may be changed (0: a free port), None: nowhere.
     Raises: UnlistedCoinError, TapeError, OSError.
     """
-    asyncio.run(_main(config, announce, lifeline))
+    asyncio.run(_main(config, announce, lifeline, admin_port))
 
 
-async def _main(config: AnySimConfig, announce: Callable[[Ready], None], lifeline: int | None) -> None:
+async def _main(
+    config: AnySimConfig, announce: Callable[[Ready], None], lifeline: int | None, admin_port: int | None
+) -> None:
     ended = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, ended.set)
     if lifeline is not None:
         loop.add_reader(lifeline, _drain, lifeline, ended)
-    async with open_world(config, ended.set) as gateway:
+    doors = Doors(host=config.host, port=config.port, admin_port=admin_port)
+    async with open_world(config, ended.set) as world:
         gc.collect()
         gc.freeze()
-        await serve(gateway, config.host, config.port, config.speed, announce, ended)
+        sound = admin_port is None and not config.faults
+        gateway = world if sound else FaultyGateway(world, config.faults, config.seed)
+        await serve(gateway, doors, config.speed, announce, ended)
 
 
 def _drain(descriptor: int, ended: asyncio.Event) -> None:
@@ -324,7 +390,7 @@ def _child() -> None:
     """Entry of the spawned process: configuration on standard input, which closes when the parent ends."""
     config = CONFIG.validate_json(sys.stdin.buffer.readline())
     try:
-        run(config, _announce, sys.stdin.fileno())
+        run(config, _announce, lifeline=sys.stdin.fileno())
     except (TapeError, UnlistedCoinError, OSError) as error:
         sys.stderr.write(f"✗ {error}\n")
         sys.exit(UNREACHABLE if isinstance(error, OSError) else UNUSABLE)
