@@ -37,6 +37,8 @@ MODES: Final = {"i": "disabled", "u": "unifiedAccount", "p": "portfolioMargin"}
 def wrong_chain(envelope: Envelope, network: Accepted) -> str | None:
     """The refusal of a user-signed action for another network, or None."""
     action = envelope.action
+    if isinstance(action, MultiSigAction):
+        action = action.payload.action
     if isinstance(action, UserSigned) and action.hyperliquidChain not in CHAINS[network]:
         return WRONG_CHAIN
     return None

@@ -121,9 +121,10 @@ class Funds:
             raise RefusedError(message)
         sender = self.sub_account(account, action.fromSubAccount) if action.fromSubAccount else account
         receiver, fee = self._bank.receiver(action.destination)
-        if isinstance(action, AgentSendAssetAction) and not _same_family(account, receiver):
+        nowhere = sender.address == receiver.address and places[0] == places[1]
+        if isinstance(action, AgentSendAssetAction) and (nowhere or not _same_family(account, receiver)):
             raise RefusedError(AGENT_SEND)
-        if sender.address == receiver.address and places[0] == places[1]:
+        if nowhere:
             raise RefusedError(INVALID_SEND)
         if sender.unified and places != (SPOT, SPOT):
             raise RefusedError(SPOT_ONLY)
