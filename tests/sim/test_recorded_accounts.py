@@ -101,6 +101,6 @@ def test_recorded_groups() -> None:
                 signers=signers(envelope, "any"),
                 ready=Ms(venue.now),
                 members=members(envelope, "any"),
-            )  # fmt: skip
+            )
         )
         assert venue.block()[-1]["response"].startswith(told), name
