@@ -249,6 +249,7 @@ def queue(run: RunConfig) -> object:
     gateway = build_world(sim_of(run), 1)
     market = gateway.exchange.listings[BTC].market
     start = gateway.start // NS_PER_MS
+    market.guard_makers(lambda _owner, _oid, _px, sz: sz)
     market.step(Ms(start))
     market.place(Oid(1), 0, Side.BID, Px(QUEUE_USD * USD), Sz(100_000), "Alo")
     return [(ms, market.step(Ms(start + ms)), market.bids(2)) for ms in range(0, 3_000, 100)]
