@@ -19,7 +19,7 @@ from hlmm.sim.candles import INTERVALS, candle_json
 from hlmm.sim.config import CadenceConfig
 from hlmm.sim.exchange import Exchange
 from hlmm.sim.info_account import account_state, active_asset, fills_of, open_orders, spot_state
-from hlmm.sim.info_market import all_mids, context, dexes
+from hlmm.sim.info_market import SPOT_PAIR, all_mids, context, dexes
 from hlmm.sim.query import NOBODY, Query
 from hlmm.sim.render import (
     FAST_LEVELS,
@@ -109,9 +109,15 @@ def topic_of(value: object, exchange: Exchange) -> Topic:
         topic = msgspec.structs.replace(topic, user=normal_address(topic.user))
     bad_book = topic.type == "l2Book" and not valid_figures(topic.n_sig_figs, topic.mantissa)
     bad_candle = topic.type == "candle" and topic.interval not in INTERVALS
-    if bad_book or bad_candle or (topic.coin is not None and Coin(topic.coin) not in exchange.listings):
+    if bad_book or bad_candle or not _is_listed(topic, exchange):
         raise NoSuchCoinError
     return topic
+
+
+def _is_listed(topic: Topic, exchange: Exchange) -> bool:
+    """Whether a topic's coin exists: a perp, or for public topics the spot pair; topics without a coin always do."""
+    is_spot = topic.user is None and topic.coin == SPOT_PAIR
+    return topic.coin is None or is_spot or Coin(topic.coin) in exchange.listings
 
 
 def frame(channel: str, data: Json) -> bytes:
@@ -160,10 +166,11 @@ class Publisher:
         found = self._cached.get(topic.key)
         if found is not None:
             return found
-        data = render(topic)
+        spot = topic.coin == SPOT_PAIR
+        channel, data = feeds_contexts.spot_frame(self._exchange, topic.type) if spot else (topic.type, render(topic))
         if data is None:
             return None
-        body = self._cached[topic.key] = frame(topic.type, data)
+        body = self._cached[topic.key] = frame(channel, data)
         return body
 
     def in_block(self, topic: Topic, log: BlockLog) -> list[bytes]:
@@ -189,7 +196,7 @@ class Publisher:
 
     def _is_silent(self, topic: Topic) -> bool:
         """Whether a market topic has no news because the real venue that it follows sends none."""
-        if topic.user is not None:
+        if topic.user is not None or topic.coin == SPOT_PAIR:
             return False
         every = self._exchange.listings
         told = [every[Coin(topic.coin)]] if topic.coin is not None else list(every.values())

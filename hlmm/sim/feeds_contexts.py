@@ -10,7 +10,7 @@ from typing import Final
 import msgspec
 
 from hlmm.sim.exchange import Exchange
-from hlmm.sim.info_market import SPOT_CONTEXT, context, dexes
+from hlmm.sim.info_market import SPOT_CONTEXT, SPOT_PAIR, context, dexes, empty_book
 from hlmm.sim.text import Json
 
 RAW_DEFLATE: Final = -15
@@ -48,6 +48,19 @@ def _fast(exchange: Exchange, dex: str) -> Json:
     packer = zlib.compressobj(wbits=RAW_DEFLATE)
     packed = packer.compress(msgspec.json.encode(rows)) + packer.flush()
     return base64.b64encode(packed).decode()
+
+
+def spot_frame(exchange: Exchange, kind: str) -> tuple[str, Json]:
+    """Channel and payload of a subscription to the spot pair; a payload of None is not sent."""
+    match kind:
+        case "l2Book":
+            return kind, empty_book(exchange)
+        case "bbo":
+            return kind, {"coin": SPOT_PAIR, "time": exchange.now, "bbo": [None, None]}
+        case "activeAssetCtx":
+            return "activeSpotAssetCtx", {"coin": SPOT_PAIR, "ctx": SPOT_CONTEXT}
+        case _:
+            return kind, None
 
 
 CONTEXTS: Final[Mapping[str, Callable[[Exchange, str], Json]]] = {

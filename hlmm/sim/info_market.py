@@ -42,6 +42,10 @@ SPOT_CONTEXT: Final[Json] = {
 }  # fmt: skip
 
 
+SPOT_PAIR: Final = "PURR/USDC"
+"""Listed, so that clients find a spot market; nobody trades it here: its book stays empty."""
+
+
 def dexes(exchange: Exchange) -> list[str]:
     """Names of the builder dexes, in `perpDexs` order."""
     return list(dict.fromkeys(x.dex for x in exchange.listings.values() if x.dex))
@@ -137,11 +141,20 @@ def all_mids(exchange: Exchange, query: Query) -> Json:
 def _book(exchange: Exchange, query: Query) -> Json:
     if not valid_figures(query.n_sig_figs, query.mantissa):
         raise NoAnswerError
+    if query.coin == SPOT_PAIR:
+        return empty_book(exchange)
     listing = exchange.listings.get(Coin(query.coin or ""))
     return None if listing is None else book_json(listing, exchange.now, query.n_sig_figs, query.mantissa)
 
 
+def empty_book(exchange: Exchange) -> Json:
+    """The book of the spot pair."""
+    return {"coin": SPOT_PAIR, "time": exchange.now, "levels": [[], []]}
+
+
 def _recent_trades(exchange: Exchange, query: Query) -> Json:
+    if query.coin == SPOT_PAIR:
+        return []
     listing = exchange.listings.get(Coin(query.coin or ""))
     if listing is None:
         raise NoAnswerError
@@ -150,6 +163,8 @@ def _recent_trades(exchange: Exchange, query: Query) -> Json:
 
 def _candles(exchange: Exchange, query: Query) -> Json:
     req = query.req
+    if req is not None and req.coin == SPOT_PAIR and req.interval in INTERVALS:
+        return []
     listing = exchange.listings.get(Coin(req.coin)) if req is not None else None
     if req is None or listing is None or req.interval not in INTERVALS:
         raise NoAnswerError

@@ -30,6 +30,7 @@ BUILDER: Final = 110_000
 ALO, IOC, GTC = ({"limit": {"tif": tif}} for tif in ("Alo", "Ioc", "Gtc"))
 CHANNEL_OF: Final = {"userEvents": "user"}
 USDC_ID: Final = "0xeb62eee3685fc4c43992febcd9e75443"
+SPOT_TOPICS: Final = ("l2Book", "bbo", "trades", "candle", "activeAssetCtx")
 QUIET: Final = ("notification",)
 """Channels on which this story causes nothing."""
 TODAY: Final = ("mainnet_2026_06/", "hypaper_testnet/", "ws_probe_2026_09/")
@@ -51,10 +52,12 @@ class Story:
         self.gateway.open(1, self.now)
         for kind in REQUIRED:
             self._subscribe(kind)
+        for kind in SPOT_TOPICS:
+            self._subscribe(kind, "PURR/USDC")
         self._tell()
 
-    def _subscribe(self, kind: str) -> None:
-        topic = {"type": kind, "coin": "BTC", "user": self.user, "interval": "1m"}
+    def _subscribe(self, kind: str, coin: str = "BTC") -> None:
+        topic = {"type": kind, "coin": coin, "user": self.user, "interval": "1m"}
         needed = {name: topic[name] for name in ("type", *REQUIRED[kind])}
         frame = json.dumps({"method": "subscribe", "subscription": needed})
         self._keep(self.gateway.receive(1, frame, self.now))
@@ -164,7 +167,8 @@ def test_every_frame_fits(story: Story) -> None:
         seen[channel] = seen.get(channel, 0) + 1
     expected = [CHANNEL_OF.get(kind, kind) for kind in REQUIRED if kind not in QUIET]
     assert [channel for channel in expected if channel not in seen] == []
-    assert seen["subscriptionResponse"] == len(REQUIRED)
+    assert "activeSpotAssetCtx" in seen
+    assert seen["subscriptionResponse"] == len(REQUIRED) + len(SPOT_TOPICS)
 
 
 def test_every_answer_fits(story: Story) -> None:
@@ -204,6 +208,15 @@ def test_no_key_of_today_is_missing(story: Story) -> None:
     }
     assert {place: keys for place, keys in missing.items() if keys} == {}
     assert len(simulated) > 40
+
+
+def test_the_spot_pair_is_listed_and_empty(story: Story) -> None:
+    """A client that walks all markets finds the spot pair's book, trades and candles empty instead of an error."""
+    book = json.loads(story.ask("l2Book", coin="PURR/USDC").body)
+    assert book["levels"] == [[], []]
+    assert story.ask("recentTrades", coin="PURR/USDC").body == b"[]"
+    request = {"coin": "PURR/USDC", "interval": "1m", "startTime": 0}
+    assert story.ask("candleSnapshot", req=request).body == b"[]"
 
 
 def test_fast_contexts_unpack(story: Story) -> None:
