@@ -31,7 +31,7 @@ MICRO: Final = 1_000_000
 BPS: Final = 10_000
 PERP_DECIMALS: Final = 6
 PX_FIGURES: Final = 5
-POWERS: Final = tuple(10**power for power in range(PERP_DECIMALS + 1))
+POWERS: Final[tuple[int, ...]] = tuple(10**power for power in range(PERP_DECIMALS + 1))
 """10^0 … 10^6: the scales of every grid."""
 FIGURES_END: Final = 10**PX_FIGURES
 """The first price, in units, with one figure too many."""
