@@ -110,8 +110,13 @@ def _meta(state: EngineState, event: MetaRead) -> None:
         if found is None:
             state.alarms.append(Alarm(code="coin_not_listed", text=f"the venue does not list {coin}"))
             continue
-        if coin_state.instrument is not None and coin_state.instrument != found:
-            state.alarms.append(Alarm(code="instrument_changed", text=f"{coin} changed from {coin_state.instrument}"))
+        known = coin_state.instrument
+        if known is not None and known != found:
+            state.alarms.append(Alarm(code="instrument_changed", text=f"{coin} changed from {known}"))
+        if known is not None and (known.asset, known.sz_decimals) != (found.asset, found.sz_decimals):
+            # Every size and price held is a whole number of the old units: none of them means anything now.
+            state.regridded = f"{coin} has {found.sz_decimals} size decimals, it had {known.sz_decimals}"
+            continue
         coin_state.instrument = found
     if all(coin in listed for coin in state.coins):
         state.gate.confirm("instruments")

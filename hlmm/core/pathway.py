@@ -36,6 +36,8 @@ RACE_WAITS: Final = 2
 def judge(state: EngineState) -> Finding:
     """The account's verdict now."""
     ledger = state.ledger
+    if state.regridded:
+        return Finding(Verdict.HALT, "grid_changed", state.regridded)
     if ledger.account_value is None:
         return Finding(Verdict.PULL, "starting", "the account has not been read yet")
     return judge_account(

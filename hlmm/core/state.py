@@ -190,6 +190,8 @@ class EngineState:
         self.phase = Phase.STARTING
         self.stop_reason = ""
         self.halt_reason = ""
+        self.regridded = ""
+        """Which coin the venue lists on another grid than the one that this run counts in; "" for none."""
         self.maker_bps: float | None = None
         self.alarms: list[Alarm] = []
         self.rejects: deque[Ns] = deque()
