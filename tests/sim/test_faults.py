@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from random import Random
+
 import msgspec
 import pytest
+from pydantic import ValidationError
 
-from hlmm.sim.faults import KINDS, Fault
+from hlmm.sim.faults import KINDS, Fault, FaultKind
 from tests.support.rough import LIMIT_SLACK, Rough, settings
 
 pytestmark = pytest.mark.orchestrator
@@ -134,3 +137,111 @@ def test_it_stays_safe_and_comes_back(name: str) -> None:
     assert len(rough.watch.placed) == len(dict.fromkeys(rough.watch.placed))
     assert rough.most_usd <= settings().assets["BTC"].limits.max_position_usd * LIMIT_SLACK
     assert case.alarm in {"", *rough.watch.alarms}
+
+
+REOPENED = (*instant("close"), {"kind": "price_spike", "at_ms": 5_000, "every_ms": 3_000, "percent": 0.02})
+STUCK = ("F15 request lost", "F16 5xx, not applied", "F18 halted", "F20 page", "F33 agent pruned", "F48 all down")
+
+
+@pytest.mark.parametrize("name", STUCK)
+def test_a_stop_under_a_fault_is_never_claimed(name: str) -> None:
+    """A stop while the fault lasts either leaves nothing, or is not said to be done; nothing is placed meanwhile."""
+    rough = Rough([Fault.model_validate({**fault, "for_ms": None}) for fault in CASES[name].faults])
+    rough.until(AT_MS / 1_000 + 2)
+    placed = len(rough.watch.placed)
+    result = rough.finish()
+    assert not result.stopped or (rough.resting == 0 and rough.agrees)
+    assert len(rough.watch.placed) == placed
+
+
+def test_another_grid_halts() -> None:
+    """A coin that comes back with other size decimals halts the run: no number held means anything any more."""
+    rough = Rough([Fault.model_validate(one) for one in (*lasting("grid_change"), *REOPENED)])
+    rough.until(HEALED_S)
+    assert "grid_changed" in rough.engine.halt_reason
+    assert rough.resting == 0
+
+
+@pytest.mark.parametrize("kind", ["delisting", "agent_pruned"])
+def test_a_reconnect_meanwhile_is_survived(kind: str) -> None:
+    """A delisted coin or a pruned agent that a reconnect meets does not halt; when it is back, quotes are."""
+    rough = Rough([Fault.model_validate(one) for one in (*lasting(kind), *REOPENED)])
+    rough.until(HEALED_S)
+    assert rough.resting == 0
+    rough.gateway.remove()
+    rough.virtual.advance(rough.virtual.now)
+    assert rough.quotes_within(60.0) is not None
+    assert rough.finish().stopped
+
+
+def random_plan(seed: int) -> list[Fault]:
+    """Up to five faults of any kind but those that must halt."""
+    rng = Random(seed)
+    plan = []
+    for _ in range(rng.randint(1, 5)):
+        kind = rng.choice([kind for kind in KINDS if kind not in {"transfer", "grid_change"}])
+        chance = rng.choice((0.1, 0.5, 1.0))
+        line: dict[str, object] = {"kind": kind, "at_ms": rng.randrange(20_000), "probability": chance}
+        if KINDS[kind].lasts:
+            line["for_ms"] = rng.randrange(500, 10_000)
+        if "percent" in KINDS[kind].takes:
+            line["percent"] = rng.uniform(-3.0, 3.0)
+        if "about" in KINDS[kind].takes:
+            line["about"] = rng.choice(("", "post", "userFills", "orderUpdates", "action", "order", "cancelByCloid"))
+        plan.append(Fault.model_validate(line))
+    return plan
+
+
+@pytest.mark.parametrize("seed", range(24))
+def test_any_plan_is_survived(seed: int) -> None:
+    """Whatever goes wrong together: limits hold, no cloid repeats, quotes return, the stop is clean and true."""
+    rough = Rough(random_plan(seed), seed)
+    rough.until(30)
+    rough.gateway.remove()
+    assert rough.quotes_within(90.0) is not None, rough.engine.view()
+    assert rough.finish().stopped
+    assert rough.resting == 0
+    assert rough.agrees
+    assert len(rough.watch.placed) == len(dict.fromkeys(rough.watch.placed))
+    assert rough.most_usd <= settings().assets["BTC"].limits.max_position_usd * LIMIT_SLACK
+
+
+def test_a_plan_and_a_seed_are_one_run() -> None:
+    """The same plan and seed give the same run, byte for byte; another seed or probability another one."""
+
+    def hashed(probability: float, seed: int) -> str:
+        rough = Rough([Fault(kind="drop", probability=probability), Fault(kind="close", at_ms=4_000)], seed)
+        rough.until(8)
+        return rough.finish().decisions_hash
+
+    first = hashed(0.3, 1)
+    assert hashed(0.3, 1) == first
+    assert hashed(0.3, 2) != first
+    assert hashed(0.2, 1) != first
+
+
+def test_an_empty_plan_changes_nothing() -> None:
+    """A gateway behind an empty plan is the gateway."""
+
+    def hashed(*, wrapped: bool) -> str:
+        rough = Rough((), wrapped=wrapped)
+        rough.until(10)
+        return rough.finish().decisions_hash
+
+    assert hashed(wrapped=True) == hashed(wrapped=False)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_kind_takes_what_it_uses(kind: FaultKind) -> None:
+    """Every kind refuses a parameter that it would ignore, and an instant one refuses to last."""
+    takes = KINDS[kind].takes
+    given: dict[str, object] = {"about": "a", "coin": "BTC", "conn": 1, "status": 500, "usd": 1.0, "text": "a"}
+    for name, value in given.items():
+        if name in takes:
+            assert getattr(Fault.model_validate({"kind": kind, name: value}), name) == value
+        else:
+            with pytest.raises(ValidationError):
+                Fault.model_validate({"kind": kind, name: value})
+    if not KINDS[kind].lasts:
+        with pytest.raises(ValidationError):
+            Fault(kind=kind, for_ms=1)

@@ -64,11 +64,12 @@ class Watch:
 class Rough:
     """One run under a plan. `most_usd`: the worst case ever reached by position and resting orders of one side."""
 
-    def __init__(self, faults: Sequence[Fault], seed: int = 5) -> None:
-        """Open a venue of BTC alone with a plan, and connect an engine to it."""
+    def __init__(self, faults: Sequence[Fault], seed: int = 5, *, wrapped: bool = True) -> None:
+        """Open a venue of BTC alone with a plan, and connect an engine to it, past the plan when not `wrapped`."""
         run = settings()
         sim = SimConfig(market=SyntheticMarketConfig(coins=("BTC",), warmup_s=5), seed=seed)
-        self.gateway = FaultyGateway(build_world(sim, seed), faults, seed)
+        world = build_world(sim, seed)
+        self.gateway = FaultyGateway(world, faults, seed)
         keys = self.gateway.accounts[0]
         signer = sandbox_signer(keys.agent_private_key)
         signing = profile(Address(keys.address), signer, run.run.connection, (BTC,), batch_max=run.budget.batch_max)
@@ -78,7 +79,7 @@ class Rough:
             VirtualParts(
                 engine=self.engine,
                 session=Session(signing),
-                gateway=self.gateway,
+                gateway=self.gateway if wrapped else world,
                 network=NetworkConfig(seed=seed),
                 start=self.gateway.start,
                 tick_ms=run.timing.tick_ms,
