@@ -94,7 +94,7 @@ def session_tasks() -> dict[str, Task]:
     from hlmm.core.events import BookChanged
     from hlmm.hyperliquid.session import Session, SessionProfile
     from hlmm.hyperliquid.signing import SecretKeySigner
-    from hlmm.types import Address, Coin, Ns, Px, Side, Sz
+    from hlmm.types import Address, Coin, Ns, Px, Side, Sz, to_cloid
 
     now, frame = Ns(NONCE_TS), book_frame()
     coins = (Coin("BTC"),)

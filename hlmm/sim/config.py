@@ -179,7 +179,7 @@ class ExchangeConfig(BaseModel):
     faults: tuple[Fault, ...] = Field(
         strict=False, default=(), max_length=1_000, description="what goes wrong, and when (`hlmm.sim.faults`)"
     )
-    host: Literal["127.0.0.1", "::1", "localhost"] = "127.0.0.1"
+    host: Literal["127.0.0.1", "::1"] = "127.0.0.1"
     port: int = Field(default=0, ge=0, le=65_535)
 
 

@@ -76,9 +76,7 @@ def usual_terms(instrument: Instrument) -> Terms:
 class Listing:
     """One coin: market, marks, and the public record of its trades."""
 
-    def __init__(
-        self, market: Market, now: Ms, terms: Terms | None = None, outside: Outside | None = None
-    ) -> None:
+    def __init__(self, market: Market, now: Ms, terms: Terms | None = None, outside: Outside | None = None) -> None:
         """List a market.
 
         Args: market; now, block time at which the venue opens; terms, or the coin's usual ones; outside, the real

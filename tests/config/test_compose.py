@@ -124,8 +124,8 @@ def test_a_running_simulator_is_named_by_url() -> None:
 def test_a_folder_of_ones_own_extends_and_overrides(tmp_path: Path) -> None:
     """--config-dir adds assets, replaces packaged presets of the same name, and its local layer comes last."""
     for name, text in {
-        "asset/FOO.yaml": "# @package assets.FOO\ncoin: FOO\nleverage: 3\nmargin_mode: cross\nmarket: {sigma_bps_sqrt_s: 1.0, "
-        "arrival_rate_per_s: 0.1, kappa_per_bps: 1.0, markout_bps: 0.0}\n",
+        "asset/FOO.yaml": "# @package assets.FOO\ncoin: FOO\nleverage: 3\nmargin_mode: cross\n"
+        "market: {sigma_bps_sqrt_s: 1.0, arrival_rate_per_s: 0.1, kappa_per_bps: 1.0, markout_bps: 0.0}\n",
         "impulse/mine.yaml": "# @package _global_\ndefaults:\n  - default\n  - _self_\nbudget: {batch_max: 7}\n",
         "local/default.yaml": "# @package _global_\nrun: {dir: elsewhere}\n"
         "risk:\n  loss_max_usd: ${risk.portfolio_max_usd}\n",

@@ -80,7 +80,9 @@ def test_every_key_is_known_to_the_presets_or_has_a_default() -> None:
         more = ("env.sim.market.kind=tape", "env.sim.market.paths=[a]") if env == "sim" else ()
         guess = ("env.feed.orders.queue={kind: probability, power: 3.0}",) if env == "paper" else ()
         fees = ("env.sim.fees.kind=custom", "env.sim.fees.maker_bps=0", "env.sim.fees.taker_bps=0")
-        for extra in ((), more, guess, fees if env in {"sim", "paper"} else ()):
+        staked = ("env.sim.fees.kind=schedule", "env.sim.fees.staked_hype=0")
+        simulated = (fees, staked) if env in {"sim", "paper"} else ()
+        for extra in ((), more, guess, *simulated):
             values = load((*typed("env", env), *extra)).values()
             seen |= {re.sub(r"^assets\.[^.]+", "assets.*", path) for path, _, _ in values}
     assert seen <= known

@@ -43,6 +43,7 @@ STOCHASTIC: Final = StochasticConfig(
     latency_halflife_events=200.0,
     gap_max_s=10.0,
     stale_max_s=5.0,
+    survey_s=0.0,
     resolve_frac=0.01,
 )
 

@@ -16,14 +16,14 @@ notionals = st.integers(0, 10**9 * MICRO)
 
 @given(notional=notionals, which=st.sampled_from(sorted(TABLES)))
 def test_maintenance_is_each_tiers_rate_on_its_part(notional: int, which: int) -> None:
-    """Rate and deduction charge exactly what each tier's rate charges on the part of the notional inside it."""
+    """Rate and deduction charge what each tier's rate charges on its part, to the micro-USD that deductions round."""
     found = TABLES[which]
     bounds = [tier.lower for tier in found.tiers[1:]] + [max(notional, found.tiers[-1].lower)]
     exact = sum(
         (Fraction(max(0, min(notional, upper) - tier.lower), 2 * tier.max_leverage)
          for tier, upper in zip(found.tiers, bounds, strict=True)), start=Fraction(0),
     )  # fmt: skip
-    assert found.maintenance(notional) == exact.__floor__()
+    assert abs(found.maintenance(notional) - exact) <= len(found.tiers)
 
 
 def test_tables_below_fifty_are_implicit() -> None:

@@ -98,6 +98,7 @@ ENGINE: Final[Mapping[str, Probe]] = {
     STOCHASTIC + "latency_halflife_events": Probe(1.0, stories.market),
     STOCHASTIC + "gap_max_s": Probe(0.5, stories.market),
     STOCHASTIC + "stale_max_s": Probe(0.5, stories.silences, WARY),
+    STOCHASTIC + "survey_s": Probe(5.0, stories.market),
     STOCHASTIC + "resolve_frac": Probe(0.5, stories.market),
     BAND + "requote_cost_usd": Probe(0.1, stories.market, WIDE_BAND),
     BAND + "queue_value_frac": Probe(1.0, stories.market, WIDE_BAND),

@@ -106,7 +106,7 @@ def simulator(folder: Path) -> dict[str, Probe]:
         SIM + "prior_requests": Probe(2_009_000, ventures.session),
         SIM + "network": Probe("testnet", ventures.session),
         SIM + "speed": Probe(2.0, liveplays.entrance),
-        SIM + "host": Probe("localhost", liveplays.lodging),
+        SIM + "host": Probe("::1", liveplays.lodging),
         SIM + "port": Probe(free_port(), liveplays.lodging),
         SIM + "connect": Probe("http://127.0.0.1:9", liveplays.entrance),
         **clockwork(),
