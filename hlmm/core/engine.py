@@ -6,7 +6,7 @@ wish -> quantize -> permit -> reconcile -> commands. "Do not quote" is an empty 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, assert_never
+from typing import TYPE_CHECKING, Final, assert_never
 
 from hlmm.core import absorb_account, absorb_orders
 from hlmm.core.absorb_drift import note_drift
@@ -57,6 +57,8 @@ from hlmm.types import Coin
 if TYPE_CHECKING:
     from hlmm.core.settings import EngineConfig
 
+PATIENCE: Final = 2
+"""How many survey intervals a book lets pass before it surveys itself; ticks come in between."""
 Control = FeedConnected | FeedDisconnected | StopRequested | HaltRequested | FrameQuarantined | DriftSeen
 
 
@@ -106,7 +108,7 @@ class Engine:
         if coin is None:
             return []
         absorb_market(state, coin, event)
-        return [] if isinstance(event, TradesPrinted) else decide_coin(state, coin, state.account_finding)
+        return [] if isinstance(event, TradesPrinted) else decide_coin(state, coin, state.account_finding, PATIENCE)
 
     def _absorb(self, event: AnyEvent) -> tuple[CoinState, ...]:
         """Fact to state. Returns: the coins that may now want other quotes."""

@@ -55,8 +55,11 @@ def judge(state: EngineState) -> Finding:
     )
 
 
-def decide_coin(state: EngineState, coin: CoinState, account: Finding) -> list[AnyCommand]:
-    """Walk the path for one coin. Returns: a `Decision` when something changed, then cancels, moves, places."""
+def decide_coin(state: EngineState, coin: CoinState, account: Finding, patience: int = 1) -> list[AnyCommand]:
+    """Walk the path for one coin. Args: patience, see `Circumstances`.
+
+    Returns: a `Decision` when something changed, then cancels, moves, places.
+    """
     instrument = coin.instrument
     if instrument is None:
         coin.reason = "instruments"
@@ -65,7 +68,7 @@ def decide_coin(state: EngineState, coin: CoinState, account: Finding) -> list[A
     wish = Wish(reason=finding.code, text=finding.text)
     quotes: tuple[Quote, ...] = ()
     if finding.verdict < Verdict.PULL:
-        wish = _wish(state, coin, instrument)
+        wish = _wish(state, coin, instrument, patience)
         quotes = _grid(coin, wish, instrument)
     position = state.ledger.position(coin.coin)
     stake = Stake(
@@ -105,7 +108,7 @@ def _facts(state: EngineState, coin: CoinState) -> CoinFacts:
     )
 
 
-def _wish(state: EngineState, coin: CoinState, instrument: Instrument) -> Wish:
+def _wish(state: EngineState, coin: CoinState, instrument: Instrument, patience: int) -> Wish:
     """The strategy's wish at today's inventory."""
     assert state.maker_bps is not None
     mid_px = coin.book.mid_px
@@ -117,6 +120,7 @@ def _wish(state: EngineState, coin: CoinState, instrument: Instrument) -> Wish:
             maker_bps=state.maker_bps,
             tick_bps=BPS * instrument.tick(mid_px) / mid_px,
             funding_hourly=coin.book.funding_hourly,
+            patience=patience,
         )
     )
 

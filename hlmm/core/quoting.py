@@ -50,7 +50,8 @@ class Circumstances(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """What a wish depends on besides the market's estimates.
 
     `inventory_usd` is the signed position at the mid; `maker_bps` the account's fee, negative a rebate; `tick_bps` one
-    price step, what a queue place is worth at most; `funding_hourly` a fraction of notional, paid by longs.
+    price step, what a queue place is worth at most; `funding_hourly` a fraction of notional, paid by longs. `patience`
+    multiplies `survey_s`: a book that waits for its answer leaves the survey to the next tick unless it is overdue.
     """
 
     ts: Ns
@@ -58,6 +59,7 @@ class Circumstances(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     maker_bps: float
     tick_bps: float
     funding_hourly: float
+    patience: int = 1
 
 
 class Terrain(msgspec.Struct, frozen=True):
@@ -95,6 +97,7 @@ class Quoter:
         self._made = Wish()
         self._surveyed_of: tuple[bool, float, float] | None = None
         self._surveyed_ts = Ns(0)
+        self._survey_count = 0
         self._surveyed: Terrain | Wish = Wish()
         self._survey_ns = int(config.stochastic.survey_s * NS_PER_S)
 
@@ -104,7 +107,9 @@ class Quoter:
         Args: circumstances, what the quoter cannot estimate itself.
         Returns: a wish; without levels when an input is missing, the problem has no answer, or nothing pays.
         """
+        terrain = self._terrain(circumstances)
         made_of = (
+            self._survey_count,
             self.estimators.revision,
             self.estimators.is_stale(circumstances.ts),
             circumstances.inventory_usd,
@@ -113,14 +118,13 @@ class Quoter:
             circumstances.funding_hourly,
         )
         if made_of != self._made_of:
-            self._made_of, self._made = made_of, self._make(circumstances)
+            self._made_of, self._made = made_of, self._make(circumstances, terrain)
         return self._made
 
-    def _make(self, circumstances: Circumstances) -> Wish:
+    def _make(self, circumstances: Circumstances, terrain: Terrain | Wish) -> Wish:
         fair = self.estimators.fair(circumstances.ts)
         if fair is None:
             return Wish(reason="no_fair_value", text="no two-sided quote has been seen yet")
-        terrain = self._terrain(circumstances)
         if isinstance(terrain, Wish):
             return msgspec.structs.replace(terrain, fair=fair.value)
         return self._ladder(terrain, circumstances, fair.value)
@@ -130,8 +134,10 @@ class Quoter:
         surveyed_of = (
             self.estimators.is_stale(circumstances.ts), circumstances.maker_bps, circumstances.funding_hourly
         )  # fmt: skip
-        if surveyed_of != self._surveyed_of or circumstances.ts - self._surveyed_ts >= self._survey_ns:
+        due_ns = self._survey_ns * circumstances.patience
+        if surveyed_of != self._surveyed_of or circumstances.ts - self._surveyed_ts >= due_ns:
             self._surveyed_of, self._surveyed_ts = surveyed_of, circumstances.ts
+            self._survey_count += 1
             self._surveyed = self._survey(circumstances)
         return self._surveyed
 
